@@ -1,0 +1,56 @@
+package plan
+
+// Builtin is a name that has a value in every probe.
+type Builtin struct {
+	Type    Type
+	Context bool // the value is of the task that happens to run, not of what the probe is about
+	Help    string
+}
+
+// Builtins lists the builtin values by name. bpf-helpers(7) is the source of each.
+var Builtins = map[string]Builtin{
+	"pid":     {Type{Kind: Int, Size: 4}, true, "process id of the running task (the kernel's tgid)"},
+	"tid":     {Type{Kind: Int, Size: 4}, true, "thread id of the running task (the kernel's pid)"},
+	"ppid":    {Type{Kind: Int, Size: 4}, true, "process id of the running task's parent"},
+	"uid":     {Type{Kind: Int, Size: 4}, true, "user id of the running task"},
+	"gid":     {Type{Kind: Int, Size: 4}, true, "group id of the running task"},
+	"comm":    {Type{Kind: String, Size: 16}, true, "name of the running thread (TASK_COMM_LEN is 16)"},
+	"cgroup":  {Type{Kind: Int, Size: 8}, true, "cgroup v2 id of the running task"},
+	"curtask": {Type{Kind: Pointer, Size: 8, Elem: Aggregate, Name: "task_struct"}, true, "the running task, a struct task_struct *"},
+	"cpu":     {Type{Kind: Int, Size: 4}, false, "number of the CPU"},
+	"nsecs":   {Type{Kind: Int, Size: 8, Meaning: Plain}, false, "ns of CLOCK_MONOTONIC"},
+	"time":    {Type{Kind: Int, Size: 8, Meaning: Time}, false, "the instant, shown as wall-clock time"},
+	"elapsed": {Type{Kind: Int, Size: 8, Meaning: Duration}, false, "ns since the tracer started"},
+	"rand":    {Type{Kind: Int, Size: 4}, false, "a pseudo-random number"},
+	"func":    {Type{Kind: String, Size: 64}, false, "the traced function or tracepoint, as text"},
+	"probe":   {Type{Kind: String, Size: 64}, false, "the probe that fired, as the spec spells it"},
+}
+
+// Function is a function that expressions may call.
+type Function struct {
+	Usage    string
+	Fallible bool // it reads memory or looks something up, so it can have no value
+	Help     string
+}
+
+// Functions lists the functions by name.
+var Functions = map[string]Function{
+	"str":          {"str(POINTER[, SIZE])", true, "the string at a kernel or user pointer, at most SIZE bytes with its NUL (256)"},
+	"ustr":         {"ustr(POINTER[, SIZE])", true, "the string at a user pointer, whatever its type says"},
+	"buf":          {"buf(POINTER, SIZE)", true, "SIZE bytes at a kernel or user pointer"},
+	"ip":           {"ip(ADDRESS)", true, "an IP address: a __be32, a struct in_addr or in6_addr, or 4 or 16 bytes"},
+	"flow":         {"flow(SOCK)", true, "the 4-tuple of a struct sock *: saddr sport daddr dport"},
+	"owner":        {"owner(SOCK)", true, "the process that opened a struct sock *: pid comm"},
+	"ntohs":        {"ntohs(X)", false, "the 16 bits of X from network to host order"},
+	"ntohl":        {"ntohl(X)", false, "the 32 bits of X from network to host order"},
+	"ksym":         {"ksym(ADDRESS)", false, "a kernel address as symbol+offset"},
+	"has_prefix":   {"has_prefix(STRING, TEXT)", false, "whether STRING starts with the constant TEXT"},
+	"strncmp":      {"strncmp(STRING, TEXT, N)", false, "0 when the first N bytes are equal, else not 0"},
+	"log2":         {"log2(X)", false, "the position of the highest set bit of X, 0 for 0 and 1"},
+	"min":          {"min(A, B)", false, "the smaller of two numbers"},
+	"max":          {"max(A, B)", false, "the larger of two numbers"},
+	"abs":          {"abs(X)", false, "X without its sign"},
+	"syscall_name": {"syscall_name(NUMBER)", false, "the name of a system call's number on this machine"},
+	"if":           {"if(C, A, B)", false, "A when C holds, else B; only one is evaluated"},
+	"exists":       {"exists(X)", false, "whether the running kernel has the member X"},
+}
