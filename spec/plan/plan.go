@@ -183,9 +183,10 @@ const (
 // Owners says how the owner of a socket is learnt: programs that note who opens,
 // accepts and destroys sockets, and one iterator run at start over every open file.
 type Owners struct {
-	Entries int     // of the map from socket to owner
-	Probes  []Probe // each with alternatives; Body is -1
-	Sweep   string  // the iterator program that notes the sockets already open
+	Entries int       // of the map from socket to owner
+	Ways    [][]Probe // ways to see sockets opened; the first whose probes all attach is taken
+	Probes  []Probe   // attached in any case, before the sweep; Body is -1 in all of these
+	Sweep   string    // the iterator program that notes the sockets already open
 }
 
 // Channel is how records leave the kernel.
