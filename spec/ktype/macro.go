@@ -1,0 +1,8 @@
+package ktype
+
+// Macros that no BTF holds.
+func macroNames() []string { return nil }
+
+func Macro(arch, name string) (Constant, bool) { return Constant{}, false }
+
+func Family(name string) (*Enum, bool) { return nil, false }

@@ -1,0 +1,168 @@
+package ktype
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// Member is one member of a struct or union.
+type Member struct {
+	Name   string
+	Type   Type
+	Offset int // bits from the start of the outer struct, of which anonymous members are a part
+	Bits   int // width of a bit field, 0 for none
+}
+
+// NoMember says that a struct has no member of a name.
+type NoMember struct {
+	Struct  string // as C spells it: "struct sock_common"
+	Name    string
+	Nearest []string // up to three members of the struct, or paths into the structs it embeds, each with its type: "skc_dport (__be16)"
+}
+
+func (e *NoMember) Error() string {
+	return fmt.Sprintf("%s has no field %q", e.Struct, e.Name)
+}
+
+// Members lists the members of a struct or union in their order. Those of an anonymous
+// struct or union stand in its place, as C names them; CO-RE finds them that way too.
+// Other kinds, and structs that are only declared, have none.
+func (t Type) Members() []Member {
+	var list []Member
+	t.complete().collect(0, maxDepth, &list)
+	return list
+}
+
+func (t Type) collect(offset, depth int, list *[]Member) {
+	if depth == 0 {
+		return
+	}
+	for _, m := range members(t.raw) {
+		at := offset + int(m.Offset)
+		mt := t.kernel.typeOf(m.Type)
+		if m.Name == "" && mt.Kind == Struct {
+			mt.collect(at, depth-1, list)
+			continue
+		}
+		if m.Name != "" { // an unnamed bit field is padding
+			*list = append(*list, Member{Name: m.Name, Type: mt, Offset: at, Bits: int(m.BitfieldSize)})
+		}
+	}
+}
+
+func members(raw btf.Type) []btf.Member {
+	switch b := raw.(type) {
+	case *btf.Struct:
+		return b.Members
+	case *btf.Union:
+		return b.Members
+	}
+	return nil
+}
+
+// complete finds the definition of a struct that is only declared where t was read:
+// another source file, or the kernel below a module, may hold it. A tag with several
+// definitions stays a declaration.
+func (t Type) complete() Type {
+	if t.kernel == nil || t.Name == "" || t.Kind != Struct || len(members(t.raw)) > 0 {
+		return t
+	}
+	found, err := t.kernel.tagged(t.Name, t.Union)
+	if err != nil {
+		return t
+	}
+	found.Typedef = t.Typedef
+	return found
+}
+
+// Member finds a member of a struct or union by name, those of anonymous members
+// included. The error is a *NoMember when the struct has other members.
+func (t Type) Member(name string) (Member, error) {
+	if t.Kind != Struct {
+		return Member{}, fmt.Errorf("%s has no fields: it is not a struct", t)
+	}
+	list := t.Members()
+	if len(list) == 0 {
+		return Member{}, fmt.Errorf("%s has no known fields: this kernel's BTF only declares it", t.tag())
+	}
+	for _, m := range list {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Member{}, &NoMember{Struct: t.tag(), Name: name, Nearest: nearestMembers(list, name)}
+}
+
+// maxEmbedding bounds how deep a missing member is looked for in embedded structs:
+// struct tcp_sock reaches skc_dport through four (inet_conn.icsk_inet.sk.__sk_common).
+const maxEmbedding = 5
+
+// nearestMembers lists what a wrong name may have meant: a member whose name is alike,
+// or, with the path that leads there, a member of an embedded struct that has the very
+// name. Only when there is neither, one of an embedded struct that is alike.
+func nearestMembers(list []Member, name string) []string {
+	type candidate struct {
+		path string
+		m    Member
+	}
+	var same []candidate
+	alike := newRanking(name, maxHints)
+	deeper := newRanking(name, maxHints)
+	types := map[string]Type{}
+	level := []candidate{}
+	for _, m := range list {
+		level = append(level, candidate{m.Name, m})
+	}
+	for depth := 0; depth < maxEmbedding && len(level) > 0; depth++ {
+		var next []candidate
+		for _, c := range level {
+			switch {
+			case depth > 0 && c.m.Name == name:
+				same = append(same, c)
+			case depth == 0 && alike.offer(c.m.Name, c.path),
+				depth > 0 && deeper.offer(c.m.Name, c.path):
+				types[c.path] = c.m.Type
+			}
+			if c.m.Type.Kind != Struct {
+				continue
+			}
+			for _, inner := range c.m.Type.Members() {
+				next = append(next, candidate{c.path + "." + inner.Name, inner})
+			}
+		}
+		level = next
+	}
+	var hints []string
+	for _, c := range same[:min(len(same), maxHints)] {
+		hints = append(hints, fmt.Sprintf("%s (%s)", c.path, c.m.Type))
+	}
+	rest := alike.names()
+	if len(hints)+len(rest) == 0 {
+		rest = deeper.names()
+	}
+	for _, path := range rest {
+		hints = append(hints, fmt.Sprintf("%s (%s)", path, types[path]))
+	}
+	return slices.Clip(hints[:min(len(hints), maxHints)])
+}
+
+// Path finds a member by a dotted path through embedded structs: "__sk_common.skc_state".
+// The offset is from the start of t.
+func (t Type) Path(path string) (Member, error) {
+	var at int
+	for rest := path; ; {
+		name, more, dotted := strings.Cut(rest, ".")
+		m, err := t.Member(name)
+		if err != nil {
+			return Member{}, err
+		}
+		m.Offset += at
+		if !dotted {
+			return m, nil
+		}
+		t, at, rest = m.Type, m.Offset, more
+	}
+}

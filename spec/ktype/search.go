@@ -1,0 +1,154 @@
+package ktype
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// names walks the names of all types of some kinds, the modules' included.
+func (k *Kernel) names(kinds []rawKind, visit func(name string)) {
+	k.each(func(m image) bool {
+		for t := range m.raw.all() {
+			if t.name != 0 && slices.Contains(kinds, t.kind) {
+				visit(string(m.raw.text(t.name)))
+			}
+		}
+		return true
+	})
+}
+
+// nearestOf returns a search for the nearest names among types of some kinds.
+func (k *Kernel) nearestOf(kinds ...rawKind) func(string) []string {
+	return func(name string) []string {
+		r := newRanking(name, maxHints)
+		k.names(kinds, func(other string) { r.offer(other, other) })
+		return r.names()
+	}
+}
+
+// NearestFunctions returns the functions whose names are most like name.
+func (k *Kernel) NearestFunctions(name string) []string { return k.nearestOf(rawFunc)(name) }
+
+// NearestTags returns the tags of structs, unions or enums that are most like name.
+func (k *Kernel) NearestTags(keyword, name string) []string {
+	return k.nearestOf(tagKinds[keyword]...)(name)
+}
+
+// tagKinds are the BTF kinds that a keyword of C introduces; without one, a typedef.
+var tagKinds = map[string][]rawKind{
+	"struct": {rawStruct},
+	"union":  {rawUnion},
+	"enum":   {rawEnum, rawEnum64},
+	"":       {rawTypedef},
+}
+
+// NearestConstants returns the enumerators and macros whose names are most like name.
+func (k *Kernel) NearestConstants(name string) []string {
+	r := newRanking(name, maxHints)
+	k.each(func(m image) bool {
+		for t := range m.raw.enums() {
+			for v := range m.raw.values(t) {
+				text := string(m.raw.text(v))
+				r.offer(text, text)
+			}
+		}
+		return true
+	})
+	for _, macro := range macroNames() {
+		r.offer(macro, macro)
+	}
+	return r.names()
+}
+
+// NearestTracepoints returns the raw tracepoints whose names are most like name.
+func (k *Kernel) NearestTracepoints(name string) []string {
+	r := newRanking(name, maxHints)
+	for _, other := range k.RawTracepoints() {
+		r.offer(other, other)
+	}
+	return r.names()
+}
+
+// NearestEvents returns the classic tracepoints, as category:name, that are most like
+// one: an event of the same name in another category first.
+func (k *Kernel) NearestEvents(event string) []string {
+	all, err := k.Tracepoints()
+	if err != nil {
+		return nil
+	}
+	_, name, _ := strings.Cut(event, ":")
+	var hints []string
+	for _, other := range all {
+		if _, its, _ := strings.Cut(other, ":"); its == name && len(hints) < maxHints {
+			hints = append(hints, other)
+		}
+	}
+	if len(hints) > 0 {
+		return hints
+	}
+	r := newRanking(event, maxHints)
+	for _, other := range all {
+		r.offer(other, other)
+	}
+	return r.names()
+}
+
+// Functions lists the kernel's functions whose names match a pattern of path.Match,
+// sorted and each once. A static function that BTF has but the compiler inlined
+// everywhere is listed too.
+func (k *Kernel) Functions(pattern string) ([]string, error) {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, err
+	}
+	var found []string
+	k.names([]rawKind{rawFunc}, func(name string) {
+		if ok, _ := path.Match(pattern, name); ok {
+			found = append(found, name)
+		}
+	})
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// RawTracepoints lists the kernel's tracepoints, sorted.
+func (k *Kernel) RawTracepoints() []string {
+	var found []string
+	k.names([]rawKind{rawTypedef, rawFunc}, func(name string) {
+		for _, prefix := range []string{btfTypedef, traceIter} {
+			if event, ok := strings.CutPrefix(name, prefix); ok {
+				found = append(found, event)
+			}
+		}
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// Tracepoints lists the running kernel's classic tracepoints as category:name, sorted.
+// A stored kernel's are not known.
+func (k *Kernel) Tracepoints() ([]string, error) {
+	if !k.running {
+		return nil, fmt.Errorf("the BTF of kernel %s does not list its classic tracepoints: only tracefs of the running kernel does", k.release)
+	}
+	t, err := k.events()
+	if err != nil {
+		return nil, err
+	}
+	categories, err := t.folders("events")
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, category := range categories {
+		names, err := t.folders("events/" + category)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			all = append(all, category+":"+name)
+		}
+	}
+	return all, nil
+}
