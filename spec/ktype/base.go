@@ -196,7 +196,7 @@ func (k *Kernel) cType(text string) (Type, bool) {
 		return Type{}, false
 	}
 	for range stars {
-		t = pointerTo(t)
+		t = PointerTo(t)
 	}
 	return t, true
 }

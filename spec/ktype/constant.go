@@ -109,6 +109,9 @@ func (k *Kernel) constantOf(raw btf.Type, name string) (Constant, bool) {
 
 // EnumOf names the values of a type, or is nil for a type that is no enum.
 func (k *Kernel) EnumOf(t Type) *Enum {
+	if t.enum != nil {
+		return t.enum
+	}
 	b, ok := t.raw.(*btf.Enum)
 	if !ok {
 		return nil
@@ -182,7 +185,7 @@ func Aliases() []string {
 }
 
 // Enum finds the values that a display cast names: those of one of our aliases, of the
-// kernel's `enum name`, or of a typedef of an enum. Families of macros are in Family.
+// kernel's `enum name`, of a typedef of an enum, or of a family of macros.
 func (k *Kernel) Enum(name string) (*Enum, bool) {
 	for _, a := range aliases {
 		if a.name != name {
@@ -199,7 +202,7 @@ func (k *Kernel) Enum(name string) (*Enum, bool) {
 			}
 		}
 	}
-	return nil, false
+	return Family(k.Arch(), name)
 }
 
 // display returns an enum under the alias, its names shortened.

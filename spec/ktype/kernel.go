@@ -27,6 +27,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/ebgen/ebgen/spec/ktype/internal/tracefs"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,12 +52,13 @@ var (
 type Kernel struct {
 	release string
 	id      string
+	arch    string
 	running bool
 	main    image
 	modules []image // of the running kernel, once something was not found in main
 	listed  bool    // whether modules is filled
 	enums   enumIndex
-	tracefs *tracefs
+	tracefs *tracefs.FS // once it was asked for
 }
 
 // image is one BTF blob: the kernel's or a module's.

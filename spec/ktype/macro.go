@@ -5,4 +5,4 @@ func macroNames() []string { return nil }
 
 func Macro(arch, name string) (Constant, bool) { return Constant{}, false }
 
-func Family(name string) (*Enum, bool) { return nil, false }
+func Family(arch, name string) (*Enum, bool) { return nil, false }

@@ -28,6 +28,16 @@ func (k *Kernel) nearestOf(kinds ...rawKind) func(string) []string {
 	}
 }
 
+// Nearest returns up to three of the known names, those most like a wrong one, the
+// nearest first.
+func Nearest(wrong string, known []string) []string {
+	r := newRanking(wrong, maxHints)
+	for _, name := range known {
+		r.offer(name, name)
+	}
+	return r.names()
+}
+
 // NearestFunctions returns the functions whose names are most like name.
 func (k *Kernel) NearestFunctions(name string) []string { return k.nearestOf(rawFunc)(name) }
 
@@ -136,13 +146,13 @@ func (k *Kernel) Tracepoints() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	categories, err := t.folders("events")
+	categories, err := t.Folders("events")
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, category := range categories {
-		names, err := t.folders("events/" + category)
+		names, err := t.Folders("events/" + category)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/ebgen/ebgen/spec/ktype/internal/tracefs"
 )
 
 // Format is the record of a classic tracepoint as a BPF program of that kind sees it.
@@ -55,7 +56,7 @@ func (k *Kernel) liveFormat(category, name string) (*Format, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := t.read("events/" + category + "/" + name + "/format")
+	text, err := t.Read("events/" + category + "/" + name + "/format")
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 		return nil, k.notFound("tracepoint", category+":"+name, k.NearestEvents)
 	}
@@ -74,9 +75,9 @@ func (k *Kernel) liveFormat(category, name string) (*Format, error) {
 }
 
 // events opens tracefs once.
-func (k *Kernel) events() (*tracefs, error) {
+func (k *Kernel) events() (*tracefs.FS, error) {
 	if k.tracefs == nil {
-		t, err := openTracefs()
+		t, err := tracefs.Open()
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,11 @@
-package ktype
+// Package tracefs reads the running kernel's tracefs, wherever it is mounted and where
+// it is not.
+//
+// In goes a path below tracefs, out come text and names:
+//
+//	t, err := tracefs.Open()
+//	text, err := t.Read("events/sched/sched_switch/format")
+package tracefs
 
 import (
 	"errors"
@@ -12,40 +19,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracefs is a view of the running kernel's tracefs, of which the folder events/ is
-// the authority on classic tracepoints.
-type tracefs struct {
+// FS is a view of tracefs.
+type FS struct {
 	root *os.File
 }
 
-// Where tracefs is usually mounted: since Linux 4.1, and below debugfs before and after.
-var tracefsMounts = []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
+// mounts is where tracefs usually is: of its own since Linux 4.1, and below debugfs.
+var mounts = []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
 
-// openTracefs opens tracefs where it is mounted, else a mount of its own that no other
+// Open opens tracefs where it is mounted, else a mount of its own that no other
 // process sees and that ends with the file (fsopen(2), Linux 5.2).
-func openTracefs() (*tracefs, error) {
-	for _, at := range tracefsMounts {
+func Open() (*FS, error) {
+	for _, at := range mounts {
 		if _, err := os.Stat(path.Join(at, "events")); err == nil {
 			root, err := os.Open(at)
 			if err != nil {
 				return nil, err
 			}
-			return &tracefs{root}, nil
+			return &FS{root}, nil
 		}
 	}
-	root, err := detachedTracefs()
+	root, err := detached()
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return nil, fmt.Errorf("read tracefs: it takes CAP_SYS_ADMIN, or tracefs mounted and readable at %s: %w", tracefsMounts[0], err)
+		return nil, fmt.Errorf("read tracefs: it takes CAP_SYS_ADMIN, or tracefs mounted and readable at %s: %w", mounts[0], err)
 	case errors.Is(err, unix.ENODEV):
 		return nil, fmt.Errorf("read tracefs: this kernel has none, it was built without CONFIG_TRACING: %w", err)
 	case err != nil:
 		return nil, fmt.Errorf("read tracefs: %w", err)
 	}
-	return &tracefs{root}, nil
+	return &FS{root}, nil
 }
 
-func detachedTracefs() (*os.File, error) {
+func detached() (*os.File, error) {
 	context, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -62,7 +68,7 @@ func detachedTracefs() (*os.File, error) {
 }
 
 // open opens a file or folder below the root for reading.
-func (t *tracefs) open(name string) (*os.File, error) {
+func (t *FS) open(name string) (*os.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
@@ -73,8 +79,11 @@ func (t *tracefs) open(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// read returns the content of a file.
-func (t *tracefs) read(name string) ([]byte, error) {
+// Close ends the view.
+func (t *FS) Close() error { return t.root.Close() }
+
+// Read returns the content of a file.
+func (t *FS) Read(name string) ([]byte, error) {
 	f, err := t.open(name)
 	if err != nil {
 		return nil, err
@@ -83,8 +92,8 @@ func (t *tracefs) read(name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// folders lists the folders in a folder, sorted.
-func (t *tracefs) folders(name string) ([]string, error) {
+// Folders lists the folders in a folder, sorted.
+func (t *FS) Folders(name string) ([]string, error) {
 	f, err := t.open(name)
 	if err != nil {
 		return nil, err
