@@ -16,8 +16,8 @@ type Expr struct {
 // Step is one embedded member on the way from a pointer to a value: no pointer lies
 // between two steps of one path.
 type Step struct {
-	Name  string // member name; "" for an array element of the step before
-	Index int    // constant index of an array element
+	Name  string `json:",omitempty"` // member name; "" for an array element of the step before
+	Index int    `json:",omitempty"` // constant index of an array element
 }
 
 // Op is what an expression does.

@@ -4,18 +4,18 @@ package plan
 // equal types are rendered the same way.
 type Type struct {
 	Kind       Kind
-	Size       int     // bytes of one value; capacity of a string, its NUL included
-	Signed     bool    // Int, Enum
-	BigEndian  bool    // Int as the kernel keeps it (__be16, __be32, __be64); never in a record
-	Meaning    Meaning // how it renders
-	Enum       int     // index into Plan.Enums plus one, 0 for none
-	Name       string  // Pointer: the tag of the struct it leads to, "" for other types; Enum: its tag, "" if anonymous
-	Elem       Kind    // Pointer, Array: the kind it leads to or holds
-	ElemSize   int     // Pointer, Array: size in bytes of what it leads to or holds, 0 if unknown
-	ElemSigned bool    // Pointer, Array of Int
-	Union      bool    // Pointer to, or Struct that is, a union
-	User       bool    // Pointer into user memory
-	Len        int     // Array: number of elements
+	Size       int     `json:",omitempty"` // bytes of one value; capacity of a string, its NUL included
+	Signed     bool    `json:",omitempty"` // Int, Enum
+	BigEndian  bool    `json:",omitempty"` // Int as the kernel keeps it (__be16, __be32, __be64); never in a record
+	Meaning    Meaning `json:",omitempty"` // how it renders
+	Enum       int     `json:",omitempty"` // index into Plan.Enums plus one, 0 for none
+	Name       string  `json:",omitempty"` // Pointer: the tag of the struct it leads to, "" for other types; Enum: its tag, "" if anonymous
+	Elem       Kind    `json:",omitempty"` // Pointer, Array: the kind it leads to or holds
+	ElemSize   int     `json:",omitempty"` // Pointer, Array: size in bytes of what it leads to or holds, 0 if unknown
+	ElemSigned bool    `json:",omitempty"` // Pointer, Array of Int
+	Union      bool    `json:",omitempty"` // Pointer to, or Struct that is, a union
+	User       bool    `json:",omitempty"` // Pointer into user memory
+	Len        int     `json:",omitempty"` // Array: number of elements
 }
 
 // Kind is the shape of a value.

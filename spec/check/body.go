@@ -1,0 +1,253 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/spec/expr"
+	"github.com/ebgen/ebgen/spec/ktype"
+	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/source"
+)
+
+// body is the check of the spec's filters and fields against one candidate of one
+// probe. Its diagnostics go to the checker; all else is dropped when the candidate is
+// refused.
+type body struct {
+	*checker
+	probe     *plan.Probe
+	candidate candidate
+
+	scalar spec.Scalar // the expression being checked
+	line   int         // its line in the spec
+
+	fields    map[string]operand // by name, those that stand before
+	args      []param            // those used, in order of first use
+	filters   []plan.Filter
+	assigns   []plan.Assign
+	names     []*ktype.Enum   // of the values of each assign, or nil
+	attachTo  int             // index of its probe in the plan
+	mentioned map[string]bool // params of the expression: true when it needs the flag
+	constants map[string]int64
+	reads     []read
+	needs     []string // functions and builtins used, for what their C reads
+	owners    bool
+
+	tolerant int         // inside ?? or exists: a member that the kernel lacks is no mistake
+	lacking  bool        // such a member was met
+	outer    *expr.Cast  // the cast around what is being checked
+	refused  string      // why this candidate cannot serve
+	at       source.Span // of what it was refused for
+}
+
+// read is a member that the C will name.
+type read struct {
+	root ktype.Type
+	path []plan.Step
+}
+
+type spanner interface{ Span() source.Span }
+
+func (b *body) fail(at spanner, format string, args ...any) operand {
+	return operand{complaint: b.diags.Errorf(b.scalar.At(at.Span()), format, args...)}
+}
+
+func (b *body) warn(at spanner, format string, args ...any) *source.Diagnostic {
+	return b.diags.Warnf(b.scalar.At(at.Span()), format, args...)
+}
+
+// refuse drops the candidate without a complaint: another one may serve.
+func (b *body) refuse(why string) {
+	if b.refused == "" {
+		b.refused, b.at = why, b.scalar.Span()
+	}
+}
+
+func (b *body) use(o operand) {
+	if len(o.path) > 0 {
+		b.reads = append(b.reads, read{o.root, o.path})
+	}
+}
+
+// need notes a function or builtin whose C reads kernel structs.
+func (b *body) need(name string) {
+	if !slices.Contains(b.needs, name) {
+		b.needs = append(b.needs, name)
+	}
+}
+
+// enter starts on one scalar and parses its expression.
+func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
+	b.scalar, b.line = s, b.doc.File.Position(s.Span().Start).Line
+	b.mentioned = map[string]bool{}
+	n, err := b.parse(s)
+	if err != nil {
+		b.fail(err, "%s", err.Message).hint("%s", err.Hint)
+		return nil, false
+	}
+	b.line = b.doc.File.Position(s.At(n.Span()).Start).Line
+	return n, true
+}
+
+// check checks fields, then filters, which may speak of fields by name.
+func (b *body) check() {
+	b.fields = map[string]operand{}
+	for i, f := range b.doc.Fields {
+		b.field(i, f)
+	}
+	for _, s := range b.doc.Filter {
+		b.filter(s)
+	}
+}
+
+func (b *body) field(i int, f spec.Field) {
+	var o operand
+	if f.Text.Given() {
+		b.scalar, b.line = f.Text, b.doc.File.Position(f.Text.Span().Start).Line
+		o = b.constantText(f.Text.Value)
+	} else {
+		n, ok := b.enter(f.Expr)
+		if !ok {
+			return
+		}
+		o = b.textual(n)
+		for name, required := range b.mentioned {
+			if required && o.valid {
+				o = b.fail(n, "$%s may not be given, and a field always needs a value", name).hint("give it a default: params: {%s: {default: …}}", name)
+			}
+		}
+		if o = b.shown(n, o); !o.valid {
+			return
+		}
+	}
+	if f.Format.Given() && !b.format(f.Format, &o) {
+		return
+	}
+	b.fields[f.Name.Value] = o
+	b.assigns = append(b.assigns, plan.Assign{Field: i, Expr: o.expr, Line: b.line})
+	b.names = append(b.names, o.enum)
+}
+
+// shown makes a value something that a record can hold.
+func (b *body) shown(n expr.Node, o operand) operand {
+	if !o.valid {
+		return o
+	}
+	if o.place {
+		switch {
+		case o.kind.Kind == ktype.Struct && (o.kind.Name == "in6_addr" || o.kind.Name == "in_addr"):
+			at := b.address(o)
+			at.expr.Type.ElemSize = o.kind.Size
+			return b.called("ip", plan.Type{Kind: plan.IP, Size: 16}, at.expr)
+		case o.kind.Kind == ktype.Array && o.kind.Size > 0 && o.kind.Size <= largestText:
+			return b.called("buf", plan.Type{Kind: plan.Bytes, Size: o.kind.Size}, b.address(o).expr)
+		}
+		f := b.fail(n, "%s is %s, which a record cannot hold", expr.Print(n), describe(o))
+		if members := o.kind.Members(); len(members) > 0 {
+			return f.hint("name one of its members: %s.%s", expr.Print(n), members[0].Name)
+		}
+		return f
+	}
+	if o.expr.Type.Kind == plan.Pointer {
+		o.expr = b.convert(o.expr, plan.Type{Kind: plan.Int, Size: 8})
+		o.expr.Type.Meaning = plan.Hex
+	}
+	if o.expr.Type.Kind == plan.String && o.expr.Op == plan.OpText {
+		o.expr.Type.Size = len(o.expr.Name) + 1
+	}
+	return o
+}
+
+// format overrides how a field is written. It must fit what the field holds.
+func (b *body) format(s spec.Scalar, o *operand) bool {
+	outer := b.scalar
+	b.scalar = s
+	defer func() { b.scalar = outer }()
+	at := whole(s)
+	m, ok := plan.Formats[s.Value]
+	if !ok {
+		if e, ok := b.display(s.Value); ok && integral(o.expr.Type) {
+			o.enum = e
+			return true
+		}
+		var known []string
+		for name := range plan.Formats {
+			known = append(known, name)
+		}
+		slices.Sort(known)
+		f := b.fail(at, "no format is named %q", s.Value)
+		if near := ktype.Nearest(s.Value, known); len(near) > 0 {
+			f.hint("did you mean %s?", orList(near))
+		} else {
+			f.hint("one of %s", orList(known))
+		}
+		return false
+	}
+	if !slices.Contains(m.Kinds, o.expr.Type.Kind) {
+		b.fail(at, "format %s is for %s, the field is %s", s.Value, kindList(m.Kinds), describe(*o))
+		return false
+	}
+	o.expr.Type.Meaning, o.enum = m.Meaning, nil
+	if o.expr.Type.Kind == plan.Enumer {
+		o.expr.Type.Kind = plan.Int
+	}
+	if m.Kind != plan.Void {
+		o.expr.Type.Kind = m.Kind
+	}
+	return true
+}
+
+func (b *body) filter(s spec.Scalar) {
+	n, ok := b.enter(s)
+	if !ok {
+		return
+	}
+	e, ok := b.condition(n, b.inferValue(n))
+	if !ok {
+		return
+	}
+	if e.Op == plan.OpConst || e.Op == plan.OpBinary && e.Args[0].Op == plan.OpConst && e.Args[1].Op == plan.OpConst {
+		b.warn(n, "this condition does not depend on anything")
+	}
+	f := plan.Filter{Expr: e, Line: b.line}
+	for name, required := range b.mentioned {
+		if required {
+			f.Params = append(f.Params, name)
+		}
+	}
+	slices.Sort(f.Params)
+	b.filters = append(b.filters, f)
+}
+
+// whole is the span of a whole scalar in its own text.
+func whole(s spec.Scalar) spanner {
+	return span{Start: 0, End: len(s.Value)}
+}
+
+type span source.Span
+
+func (s span) Span() source.Span { return source.Span(s) }
+
+func kindList(kinds []plan.Kind) string {
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	return orList(words)
+}
+
+// orList joins names as a sentence does: "a, b or c".
+func orList(names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0]
+	}
+	out := names[0]
+	for _, n := range names[1 : len(names)-1] {
+		out += ", " + n
+	}
+	return fmt.Sprintf("%s or %s", out, names[len(names)-1])
+}

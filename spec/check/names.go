@@ -1,0 +1,213 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/ebgen/ebgen/spec/expr"
+	"github.com/ebgen/ebgen/spec/ktype"
+	"github.com/ebgen/ebgen/spec/plan"
+)
+
+// name resolves a bare name. A field that stands before shadows a builtin, a builtin
+// shadows a kernel constant.
+func (b *body) name(n *expr.Ident) operand {
+	if o, ok := b.fields[n.Name]; ok {
+		b.warnContext(n, o.expr)
+		return o
+	}
+	switch n.Name {
+	case "args":
+		return b.fail(n, "args is the list of the probe's arguments, not a value").hint("args.NAME is one of them: %s", b.argumentNames())
+	case "retval":
+		return b.returned(n)
+	case "true", "false":
+		return constant(int64(strings.Index("false true", n.Name)/6), boolean)
+	case "NULL":
+		o := constant(0, u64)
+		return o
+	case "func":
+		return b.constantText(b.candidate.target)
+	case "probe":
+		return b.constantText(b.probe.Name)
+	}
+	if builtin, ok := plan.Builtins[n.Name]; ok {
+		o := value(plan.Expr{Op: plan.OpBuiltin, Type: builtin.Type, Line: b.line, Name: n.Name})
+		if builtin.Type.Kind == plan.Pointer {
+			t, err := b.kernel.Named("struct", builtin.Type.Name)
+			if err != nil {
+				return b.fail(n, "%v", err)
+			}
+			o.elem = t
+		}
+		b.need(n.Name)
+		b.warnContext(n, o.expr)
+		return o
+	}
+	if c, ok := b.kernel.Constant(n.Name); ok {
+		return b.named(n.Name, c)
+	}
+	if c, ok := ktype.Macro(b.arch, n.Name); ok {
+		return b.named(n.Name, c)
+	}
+	if _, ok := plan.Functions[n.Name]; ok {
+		return b.fail(n, "%s is a function", n.Name).hint("call it: %s", plan.Functions[n.Name].Usage)
+	}
+	f := b.fail(n, "nothing is named %q here", n.Name)
+	if b.candidate.has(n.Name) {
+		return f.hint("the probe's argument is args.%s", n.Name)
+	}
+	if near := b.nearestName(n.Name); len(near) > 0 {
+		return f.hint("did you mean %s?", orList(near))
+	}
+	return f
+}
+
+// named is a kernel constant, kept by name so that the C reads as the spec does.
+func (b *body) named(name string, c ktype.Constant) operand {
+	t := s32
+	switch {
+	case c.Value > 1<<32-1 || c.Value < -1<<31:
+		t = s64
+	case c.Value > 1<<31-1:
+		t = u32
+	}
+	b.constants[name] = c.Value
+	o := constant(c.Value, t)
+	o.expr.Name, o.expr.Line = name, b.line
+	return o
+}
+
+func (b *body) constantText(text string) operand {
+	return value(plan.Expr{Op: plan.OpText, Type: plan.Type{Kind: plan.String, Size: len(text) + 1}, Line: b.line, Name: text})
+}
+
+// nearestName suggests names close to a wrong one: fields, builtins, functions and the
+// kernel's constants.
+func (b *body) nearestName(wrong string) []string {
+	var known []string
+	for name := range b.fields {
+		known = append(known, name)
+	}
+	for name := range plan.Builtins {
+		known = append(known, name)
+	}
+	if near := ktype.Nearest(wrong, known); len(near) > 0 {
+		return near
+	}
+	return b.kernel.NearestConstants(wrong)
+}
+
+// argument is args.NAME, or args.N counted from 0.
+func (b *body) argument(n *expr.Member) operand {
+	for i, p := range b.candidate.params {
+		if p.name == n.Name || decimal(i) == n.Name {
+			if p.source.From == "" {
+				return b.fail(n.NameAt, "argument %s cannot be read: %s", n.Name, p.why)
+			}
+			return b.pass(p)
+		}
+	}
+	if b.candidate.noArgs != "" {
+		b.refuse(b.candidate.noArgs)
+		return operand{}
+	}
+	if len(b.candidate.params) == 0 {
+		return b.fail(n.NameAt, "%s has no arguments", b.candidate)
+	}
+	f := b.fail(n.NameAt, "%s has no argument %q", b.candidate, n.Name)
+	if near := ktype.Nearest(n.Name, b.candidate.names()); len(near) > 0 {
+		return f.hint("did you mean %s?", orList(near))
+	}
+	return f.hint("its arguments are %s", b.argumentNames())
+}
+
+func (b *body) argumentNames() string {
+	if names := b.candidate.names(); len(names) > 0 {
+		return strings.Join(names, ", ")
+	}
+	return "none"
+}
+
+// returned is retval, in probes that fire at a return.
+func (b *body) returned(n *expr.Ident) operand {
+	if b.candidate.retval == nil {
+		f := b.fail(n, "%s has no return value", b.candidate)
+		if at := b.candidate.returnProbe; at != "" {
+			return f.hint("%s fires at the return", at)
+		}
+		return f
+	}
+	return b.pass(*b.candidate.retval)
+}
+
+// pass makes a probe's argument a parameter of the body.
+func (b *body) pass(p param) operand {
+	known := false
+	for _, a := range b.args {
+		known = known || a.name == p.name
+	}
+	if !known {
+		b.args = append(b.args, p)
+	}
+	t := p.plan
+	raw := t
+	raw.BigEndian = false
+	e := plan.Expr{Op: plan.OpArg, Type: t, Line: b.line, Name: p.name}
+	o := value(e)
+	switch {
+	case p.source.From == plan.Dynamic:
+	case p.kind.Kind == ktype.Pointer:
+		o.elem = p.kind.Elem()
+	case p.kind.Kind == ktype.Enumer:
+		o.enum = b.kernel.EnumOf(p.kind)
+	case t.BigEndian:
+		o.expr = hostOrder(e)
+	}
+	return o
+}
+
+// param is $name as a value.
+func (b *body) param(n *expr.Param) operand {
+	p, ok := b.findParam(n)
+	if !ok {
+		return operand{}
+	}
+	if p.List || p.Type.Kind == plan.Prefix {
+		return b.fail(n, "$%s is %s", p.Name, map[bool]string{true: "a list", false: "a network"}[p.List]).hint("ask with in: x in $%s", p.Name)
+	}
+	return operand{valid: true, expr: plan.Expr{Op: plan.OpParam, Type: p.Type, Line: b.line, Name: p.Name}}
+}
+
+// findParam finds the declaration of $name and notes that the expression depends on it.
+func (b *body) findParam(n *expr.Param) (plan.Param, bool) {
+	var names []string
+	for _, p := range b.params {
+		if p.Name == n.Name {
+			b.mentioned[p.Name] = !p.Given
+			return p, true
+		}
+		names = append(names, "$"+p.Name)
+	}
+	f := b.fail(n, "no parameter is named %q", n.Name)
+	if near := ktype.Nearest("$"+n.Name, names); len(near) > 0 {
+		f.hint("did you mean %s?", orList(near))
+	} else {
+		f.hint("declare it: params: {%s: {type: u32}}", n.Name)
+	}
+	return plan.Param{}, false
+}
+
+// warnContext warns that a value of the running task says nothing about the event in a
+// probe that fires in softirq or a timer.
+func (b *body) warnContext(n expr.Node, e plan.Expr) {
+	if e.Op != plan.OpBuiltin || !plan.Builtins[e.Name].Context || !interrupts(b.candidate.target) {
+		return
+	}
+	d := b.warn(n, "%s is of the task that happens to run: %s often fires in softirq, on behalf of another process", e.Name, b.candidate.target)
+	for _, p := range b.candidate.params {
+		if p.kind.Kind == ktype.Pointer && p.kind.Elem().Name == "sock" {
+			part := map[string]string{"pid": ".pid", "comm": ".comm"}[e.Name]
+			d.Hint = "owner(args." + p.name + ")" + part + " is the process that opened the socket"
+		}
+	}
+}
