@@ -66,7 +66,7 @@ func (k *Kernel) NearestConstants(name string) []string {
 		}
 		return true
 	})
-	for _, macro := range macroNames() {
+	for _, macro := range Macros(k.Arch()) {
 		r.offer(macro, macro)
 	}
 	return r.names()
