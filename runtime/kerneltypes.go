@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/ebgen/ebgen/spec/plan"
+)
+
+// ErrNoBTF is returned when a program needs the kernel's types and there are none.
+var ErrNoBTF = errors.New("this kernel does not tell its types (no /sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF): give them with --btf FILE")
+
+// kernelTypes is the BTF against which programs are relocated. It is read when the
+// first program asks: one that reads no kernel struct starts without.
+type kernelTypes struct {
+	file    string
+	structs []plan.Struct
+	cache   *btf.Cache // the running kernel's, shared by all loads
+
+	loaded bool
+	types  *btf.Spec
+	err    error
+}
+
+func newKernelTypes(file string, structs []plan.Struct) *kernelTypes {
+	return &kernelTypes{file: file, structs: structs, cache: btf.NewCache()}
+}
+
+// forProgram returns the types to relocate a program against; nil lets the library take
+// the kernel's and those of every loaded module.
+func (k *kernelTypes) forProgram(spec *ebpf.ProgramSpec) (*btf.Spec, error) {
+	if !relocates(spec) {
+		return nil, nil
+	}
+	if !k.loaded {
+		k.types, k.err = k.load()
+		k.loaded = true
+	}
+	return k.types, k.err
+}
+
+// load reads the file or the kernel's own BTF. Modules are left out unless one of them
+// has a struct that the plan reads: parsing them all takes longer than all the rest.
+func (k *kernelTypes) load() (*btf.Spec, error) {
+	if k.file != "" {
+		types, err := btf.LoadSpec(k.file)
+		if err != nil {
+			return nil, fmt.Errorf("read kernel types from %s: %w", k.file, err)
+		}
+		return types, nil
+	}
+	types, err := k.cache.Kernel()
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrNoBTF, err)
+	}
+	for _, s := range k.structs {
+		if _, err := types.AnyTypesByName(s.Name); errors.Is(err, btf.ErrNotFound) {
+			return nil, nil
+		}
+	}
+	return types, nil
+}
+
+// relocates reports whether any instruction depends on the kernel's types.
+func relocates(spec *ebpf.ProgramSpec) bool {
+	for i := range spec.Instructions {
+		if btf.CORERelocationMetadata(&spec.Instructions[i]) != nil {
+			return true
+		}
+	}
+	return false
+}
