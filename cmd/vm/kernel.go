@@ -1,0 +1,121 @@
+package main
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// series is one row of the matrix: a kernel line and the Debian suite that carries it.
+type series struct {
+	name     string
+	suite    string
+	security bool // whether the suite has a SUITE-security beside it
+}
+
+// matrix is the kernels of the project, the oldest promised first.
+var matrix = []series{
+	{"5.10", "bullseye", true},
+	{"6.1", "bookworm", true},
+	{"6.12", "trixie", true},
+	{"sid", "sid", false}, // the newest; what was got is kept until `fetch --update`
+}
+
+// kernel is one unpacked kernel in the cache: DIR/vmlinux, DIR/config, DIR/release and
+// DIR/modules, the tree of its modules.
+type kernel struct {
+	name    string // of its series
+	release string // as uname -r gives it
+	dir     string
+}
+
+func (k kernel) vmlinux() string { return filepath.Join(k.dir, "vmlinux") }
+func (k kernel) modules() string { return filepath.Join(k.dir, "modules") }
+
+// btf returns the kernel's raw type information, what it shows as /sys/kernel/btf/vmlinux.
+func (k kernel) btf() ([]byte, error) {
+	f, err := elf.Open(k.vmlinux())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	section := f.Section(".BTF")
+	if section == nil {
+		return nil, fmt.Errorf("%s: no .BTF section", k.vmlinux())
+	}
+	return section.Data()
+}
+
+// cacheDir returns where kernels are kept: $EBGEN_VM_CACHE, else ebgen/vm in the user's
+// cache directory.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("EBGEN_VM_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w; set EBGEN_VM_CACHE", err)
+	}
+	return filepath.Join(dir, "ebgen", "vm"), nil
+}
+
+var errNotCached = errors.New("it is not in the cache: run `vm fetch`")
+
+// cachedKernel returns a series' kernel, or errNotCached.
+func cachedKernel(cache string, s series) (kernel, error) {
+	dir := filepath.Join(cache, s.name)
+	release, err := os.ReadFile(filepath.Join(dir, "release"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return kernel{}, fmt.Errorf("kernel %s: %w", s.name, errNotCached)
+	}
+	if err != nil {
+		return kernel{}, err
+	}
+	return kernel{s.name, strings.TrimSpace(string(release)), dir}, nil
+}
+
+// selectKernels returns the kernels that names stand for, in the order given: a series, its
+// suite, the beginning of a release up to a dot or dash, or "all".
+func selectKernels(cache string, names []string) ([]kernel, error) {
+	var selected []kernel
+	for _, name := range names {
+		var found bool
+		for _, s := range matrix {
+			k, err := cachedKernel(cache, s)
+			named := name == "all" || name == s.name || name == s.suite
+			if !named && (err != nil || !isRelease(k.release, name)) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			found = true
+			if !slices.Contains(selected, k) {
+				selected = append(selected, k)
+			}
+		}
+		if !found {
+			return nil, usageError(fmt.Errorf("no kernel %q; want %s or all", name, seriesNames()))
+		}
+	}
+	return selected, nil
+}
+
+// isRelease reports whether name is release or a whole part of its beginning.
+func isRelease(release, name string) bool {
+	rest, ok := strings.CutPrefix(release, name)
+	return ok && name != "" && (rest == "" || strings.ContainsAny(rest[:1], ".-+"))
+}
+
+func seriesNames() string {
+	var names []string
+	for _, s := range matrix {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,94 @@
+// Command vm runs a program, most often a Go test binary, as root on real Debian
+// kernels under QEMU, without KVM and without root.
+//
+// In go a static program (or a dynamic one, its libraries come along), files and
+// kernel modules; out come its standard output, standard error and exit status, as if
+// it had run here. One kernel is one boot of about three seconds.
+//
+//	go build -o bin/vm ./cmd/vm
+//	bin/vm fetch
+//	CGO_ENABLED=0 go test -exec "$PWD/bin/vm run --kernel 6.1 --" ./runtime/...
+//
+// The same executable is /init inside the guest; guest.go is that side, protocol.go
+// what the two sides say to each other. Host and guest are x86-64.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of vm itself. Every other status is the program's own, or 128 plus
+// the number of the signal that killed it, as a shell has it.
+const (
+	statusUsage     = 2
+	statusTimeout   = 124 // as timeout(1)
+	statusVM        = 125 // the guest panicked or did not start, or vm itself failed
+	statusInterrupt = 130
+)
+
+// exitError is an error that knows its exit status. A nil err means that everything
+// there is to say has been said.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func main() {
+	if os.Getpid() == 1 && os.Args[0] == "/init" {
+		guestMain()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newCommand().ExecuteContext(ctx)
+	stop()
+	os.Exit(report(err))
+}
+
+func newCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:               "vm",
+		Short:             "Run programs and tests on real kernels under QEMU",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	c.AddCommand(newFetchCommand(), newRunCommand(), newBTFCommand())
+	return c
+}
+
+func usageError(err error) error { return &exitError{statusUsage, err} }
+
+// report prints err, unless it is silent, and returns the exit status it stands for.
+func report(err error) int {
+	if err == nil {
+		return 0
+	}
+	status := statusVM
+	var exit *exitError
+	if errors.As(err, &exit) {
+		status = exit.status
+		if exit.err == nil {
+			return status
+		}
+	} else if errors.Is(err, context.Canceled) {
+		status = statusInterrupt
+	}
+	fmt.Fprintf(os.Stderr, "vm: %v\n", err)
+	return status
+}
