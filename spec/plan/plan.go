@@ -36,7 +36,14 @@ type Plan struct {
 	Output      Output
 	Limits      Limits
 	C           *Escape // the spec's own C, or nil
-	Kernel      string  // release of the kernel whose BTF the spec was checked against
+	Warnings    []Warning
+	Kernel      string // release of the kernel whose BTF the spec was checked against
+}
+
+// Warning is what the checker had to say about a spec that it passed.
+type Warning struct {
+	Start, End    int // bytes of the spec's text
+	Message, Hint string
 }
 
 // Param is one typed value given at load: a flag of the running tracer.

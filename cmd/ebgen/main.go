@@ -1,0 +1,111 @@
+// Command ebgen answers a question about the kernel that one YAML file asks.
+//
+//	sudo ebgen run tcpretrans.yaml --port 443
+//
+// Every command is one file: its arguments become one call into the other rooms, the
+// result becomes text and an exit status. Data goes to standard output, all else to
+// standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ebgen/ebgen/specs/workload"
+)
+
+// Exit statuses. A run that ends by Ctrl-C after tracing began has finished.
+const (
+	exitFinished    = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // 128 + SIGINT, as a shell reports it
+)
+
+func main() {
+	if workload.Main() {
+		return // this process is a child of a demo
+	}
+	// A reader that goes away is an error of the write, not the end of the process: the
+	// account is still to be printed.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// execute runs one command line and returns its exit status.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(stdin, stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if text := message(err); text != "" {
+		fmt.Fprintln(stderr, text)
+	}
+	return status(err)
+}
+
+func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ebgen",
+		Short: "Trace the kernel with one YAML file",
+		Long: `ebgen turns a YAML file - probe, fields, filters, output - into a kernel tracer:
+checked against this kernel's types, compiled once, attached, accounted for.`,
+		Example: `  sudo ebgen run tcpretrans --port 443     a spec of the catalogue
+  sudo ebgen run mine.yaml -o json | jq .  a spec of your own
+  ebgen check mine.yaml                    everything short of attaching`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRun(), newCheck(), newGen(), newList())
+	return root
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// reported is an error whose text is already on standard error.
+type reported struct{ error }
+
+func (e reported) Unwrap() error { return e.error }
+
+// errSpec says that a spec has errors; they are printed where they are found.
+var errSpec = errors.New("the spec has errors")
+
+// message is what is left to print of an error.
+func message(err error) string {
+	var done reported
+	if err == nil || errors.As(err, &done) || errors.Is(err, errSpec) || errors.Is(err, context.Canceled) {
+		return ""
+	}
+	return "ebgen: " + strings.TrimSpace(err.Error())
+}
+
+// status maps an error to an exit status.
+func status(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitFinished
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage), errors.Is(err, errSpec), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	}
+	return exitFailed
+}
