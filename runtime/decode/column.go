@@ -13,7 +13,7 @@ type Column struct {
 	Type   plan.Type
 	Width  int      // display columns that most values need: a table's first guess
 	Right  bool     // a number, so that digits of one weight stand under each other
-	Free   bool     // Raw may hold any printable character; else only ones that no format quotes
+	Free   bool     // a text from outside: it may need quotes, and a width taken by display columns
 	Parts  []Column // of a composite value: what a flat format shows in its place
 	Text   Append   // for people; "?" when absent
 	Raw    Append   // for programs, without quotes; nothing when absent
@@ -121,7 +121,7 @@ func Constant(name, value string) Column {
 	}
 	return Column{
 		Name: name, Type: plan.Type{Kind: plan.String, Size: len(value) + 1},
-		Free: true, Text: always(text), Raw: always(text), JSON: always(json),
+		Width: len(text), Free: true, Text: always(text), Raw: always(text), JSON: always(json),
 	}
 }
 

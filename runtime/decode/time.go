@@ -99,7 +99,7 @@ func WallClock() func() int64 {
 func measureOffset() int64 {
 	best, offset := int64(math.MaxInt64), int64(0)
 	for range 5 {
-		before, wall, after := read(unix.CLOCK_MONOTONIC), read(unix.CLOCK_REALTIME), read(unix.CLOCK_MONOTONIC)
+		before, wall, after := readClock(monotonic), readClock(unix.CLOCK_REALTIME), readClock(monotonic)
 		if took := after - before; took < best {
 			best, offset = took, wall-before-took/2
 		}
@@ -107,9 +107,12 @@ func measureOffset() int64 {
 	return offset
 }
 
-// read returns the ns of a clock. The two clocks read here exist on every Linux, so
+// monotonic is the clock of bpf_ktime_get_ns (bpf-helpers(7)).
+const monotonic = unix.CLOCK_MONOTONIC
+
+// readClock returns the ns of a clock. The two clocks read here exist on every Linux, so
 // clock_gettime(2) does not fail.
-func read(clock int32) int64 {
+func readClock(clock int32) int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(clock, &t); err != nil {
 		panic("clock_gettime: " + err.Error())

@@ -110,27 +110,21 @@ func labelled(labels []Label, columns []decode.Column) ([]decode.Column, error) 
 	return append(all, columns...), nil
 }
 
-// batchSize is how much text is collected before Write flushes by itself: what a pipe
-// holds (pipe(7)), so that a reader that keeps up never makes the writer wait twice.
-const batchSize = 64 << 10
-
-// Write takes one record; rec may be reused at once. It is delivered or lost, and counted
-// as such, by the next Flush at the latest. A record of another size gives
-// decode.ErrRecordSize and is lost. After a failure of the writer, which errors.Is can
-// look into (syscall.EPIPE, syscall.ENOSPC), every record is lost.
+// Write takes one record; rec may be reused at once. The text waits for the next Flush,
+// so that Write never waits for the writer: rec may lie in the kernel's buffer, and the
+// caller knows when its batch ends. A record of another size gives decode.ErrRecordSize
+// and is lost. After a failure of the writer every record is lost, and Write returns that
+// failure, which errors.Is can look into (syscall.EPIPE, syscall.ENOSPC).
 func (s *Sink) Write(rec []byte) error {
-	if s.failed != nil {
-		s.batch.lost++
-		return s.failed
+	err := s.failed
+	if err == nil {
+		err = s.decoder.Check(rec)
 	}
-	if err := s.decoder.Check(rec); err != nil {
+	if err != nil {
 		s.batch.lost++
 		return err
 	}
 	s.batch.add(s.encoder.record(s.batch.text, rec))
-	if len(s.batch.text) >= batchSize {
-		return s.Flush()
-	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
 
@@ -18,7 +19,7 @@ const (
 )
 
 // table writes aligned columns under one header. A column is as wide as its widest value
-// so far, so that rows need not wait for each other; the last one is not padded.
+// so far, so that rows need not wait for each other. No line ends in blanks.
 type table struct {
 	columns []decode.Column
 	widths  []int
@@ -38,17 +39,36 @@ func heading(c decode.Column) string {
 }
 
 func (t *table) header(dst []byte) []byte {
+	line := len(dst)
 	for i, c := range t.columns {
 		start := len(dst)
 		dst = t.pad(append(dst, heading(c)...), start, i)
 	}
-	return append(dst, '\n')
+	return endLine(dst, line)
 }
 
 func (t *table) record(dst, rec []byte) []byte {
+	line := len(dst)
 	for i := range t.columns {
 		start := len(dst)
 		dst = t.pad(t.columns[i].Text(dst, rec), start, i)
+	}
+	return endLine(dst, line)
+}
+
+// width returns the display columns of a value of column i. Only texts from outside can
+// hold wide or combining characters, and looking for them costs more than the rest.
+func (t *table) width(value []byte, i int) int {
+	if t.columns[i].Free {
+		return displaywidth.Bytes(value)
+	}
+	return utf8.RuneCount(value)
+}
+
+// endLine ends the line that begins at start, without the blanks before its end.
+func endLine(dst []byte, start int) []byte {
+	for len(dst) > start && dst[len(dst)-1] == ' ' {
+		dst = dst[:len(dst)-1]
 	}
 	return append(dst, '\n')
 }
@@ -58,11 +78,7 @@ const blanks = "                                                                
 
 // pad aligns the value of column i, which begins at start, and adds the gap.
 func (t *table) pad(dst []byte, start, i int) []byte {
-	last := i == len(t.columns)-1
-	if last && !t.columns[i].Right {
-		return dst
-	}
-	width := displaywidth.Bytes(dst[start:])
+	width := t.width(dst[start:], i)
 	if width > t.widths[i] && width <= maxWidth {
 		t.widths[i] = width
 	}
@@ -75,9 +91,6 @@ func (t *table) pad(dst []byte, start, i int) []byte {
 		for n := start; n < start+missing; n++ {
 			dst[n] = ' '
 		}
-	}
-	if last {
-		return dst
 	}
 	return append(dst, gap...)
 }
