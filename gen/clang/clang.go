@@ -20,8 +20,9 @@ import (
 	"strings"
 )
 
-// ErrNoClang is wrapped by Find's error, whose text says how to get a clang.
-var ErrNoClang = errors.New("no clang found")
+// ErrNoClang is wrapped when this machine has no clang that can compile for BPF. The text
+// of Find's error says how to get one.
+var ErrNoClang = errors.New("no usable clang")
 
 // oldest is the first release whose BPF output is tested (Debian 12, Ubuntu 22.04). It
 // bounds the names with a version in them; a plain "clang" is taken as it is.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -113,17 +114,17 @@ type Job struct {
 func (c *Compiler) Start(ctx context.Context, o Options) (*Job, error) {
 	arch, ok := architectures[o.Arch]
 	if !ok {
-		return nil, fmt.Errorf("compile for %s: only amd64 and arm64 are known", o.Arch)
+		return nil, fmt.Errorf("start %s for %s: only amd64 and arm64 are known", c.Path, o.Arch)
 	}
 	if o.Spec != filepath.Base(o.Spec) || o.Spec == "." || o.Spec == ".." || o.Spec == "/" || strings.ContainsRune(o.Spec, 0) {
-		return nil, fmt.Errorf("compile %q: not the base name of a file", o.Spec)
+		return nil, fmt.Errorf("start %s for %q: not the base name of a file", c.Path, o.Spec)
 	}
 	dir, err := os.MkdirTemp("", "ebgen-")
 	if err != nil {
-		return nil, fmt.Errorf("compile %s: %w", o.Spec, err)
+		return nil, fmt.Errorf("start %s: %w", c.Path, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, o.Spec), o.Text, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("compile %s: %w", o.Spec, err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Path, err), os.RemoveAll(dir))
 	}
 
 	j := &Job{compiler: c.Path, limits: o.Limits.withDefaults(), done: make(chan struct{})}
@@ -141,7 +142,7 @@ func (c *Compiler) Start(ctx context.Context, o Options) (*Job, error) {
 	cmd.WaitDelay = time.Second // for pipes held open by something that left clang's process group
 	j.stdin, err = cmd.StdinPipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("compile %s: %w", o.Spec, err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Path, err), os.RemoveAll(dir))
 	}
 
 	started := make(chan error, 1)
@@ -191,31 +192,38 @@ func confine(pid int, l Limits) error {
 // exhausted is what the loader, the C++ runtime and LLVM print when memory ends.
 var exhausted = []string{"out of memory", "bad_alloc", "Cannot allocate memory", "failed to map segment"}
 
+// untargeted is what a clang prints that was built without its BPF backend
+// (TargetRegistry::lookupTarget, llvm/lib/MC/TargetRegistry.cpp).
+const untargeted = "No available targets are compatible with"
+
 // Finish hands clang the C, waits for it and returns the object. An error is an *Error
-// when clang refused the C, wraps ErrLimit when clang took more than its share, and is
-// the context's cause when that ended first. It may be called once.
+// when clang refused the C, wraps ErrLimit when clang took more than its share and
+// ErrNoClang when it knows no BPF, and is the context's cause when that ended first. It
+// may be called once.
 func (j *Job) Finish(source string) ([]byte, error) {
 	defer j.Close()
 	timer := time.AfterFunc(j.limits.Time, func() {
 		j.cancel(fmt.Errorf("%w: it ran for more than %v", ErrLimit, j.limits.Time))
 	})
 	defer timer.Stop()
-	_, unread := io.WriteString(j.stdin, source)
+	_, _ = io.WriteString(j.stdin, source) // a clang that ends before it has read all says why
 	j.stdin.Close()
 	<-j.done
 
 	var exit *exec.ExitError
 	switch output := string(j.output.kept); {
 	case context.Cause(j.ctx) != nil:
-		return nil, fmt.Errorf("compile: %w", context.Cause(j.ctx))
-	case j.err == nil && unread == nil:
+		return nil, context.Cause(j.ctx)
+	case j.err == nil && len(j.object.kept) > 0:
 		return j.object.kept, nil
 	case j.err == nil:
-		return nil, fmt.Errorf("compile: %s did not read the whole C: %w", j.compiler, unread)
+		return nil, fmt.Errorf("%s ended well and without an object", j.compiler)
 	case !errors.As(j.err, &exit):
-		return nil, fmt.Errorf("compile: %w", j.err)
+		return nil, fmt.Errorf("%s: %w", j.compiler, j.err)
 	case containsAny(output, exhausted):
-		return nil, fmt.Errorf("compile: %w: it needs more than %d MiB of memory", ErrLimit, j.limits.Memory>>20)
+		return nil, fmt.Errorf("%w: it needs more than %d MiB of memory", ErrLimit, j.limits.Memory>>20)
+	case strings.Contains(output, untargeted):
+		return nil, fmt.Errorf("%w: %s was built without the BPF target", ErrNoClang, j.compiler)
 	default:
 		return nil, &Error{Compiler: j.compiler, Status: exit.String(), Complaints: parse(output), Output: output}
 	}
@@ -229,12 +237,7 @@ func (j *Job) Close() {
 }
 
 func containsAny(s string, list []string) bool {
-	for _, one := range list {
-		if strings.Contains(s, one) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(one string) bool { return strings.Contains(s, one) })
 }
 
 // bounded keeps the first room bytes written to it and calls full, if set, when there

@@ -261,10 +261,64 @@ func TestCloseEndsClang(t *testing.T) {
 		j, dir := start(t, c, Limits{})
 		j.Close()
 		j.Close()
+		if running(j.pid) {
+			t.Error("clang still runs")
+		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
+}
+
+// script makes a compiler of a shell script.
+func script(t *testing.T, text string) *Compiler {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "clang")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return compiler(path)
+}
+
+func TestCompilersThatDoNotCompile(t *testing.T) {
+	for _, test := range []struct {
+		name, script, want string
+		limit              time.Duration
+	}{
+		{"no BPF", "echo >&2 \"error: unable to create target: 'No available targets are compatible with triple \\\"bpf\\\"'\"; exit 1\n", "was built without the BPF target", time.Minute},
+		{"silence", "cat >/dev/null\n", "ended well and without an object", time.Minute},
+		{"no reason", "exit 3\n", "exit status 3", time.Minute},
+		{"too old", "echo >&2 \"clang: error: unknown argument: '-fno-x'\"; exit 1\n", "unknown argument: '-fno-x'", time.Minute},
+		{"talkative", "while :; do echo >&2 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done\n", "ran for more than 100ms", 100 * time.Millisecond},
+	} {
+		j, _ := start(t, script(t, test.script), Limits{Time: test.limit})
+		if _, err := j.Finish(program); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+		if kept := len(j.output.kept); kept > maxOutput {
+			t.Errorf("%s: %d bytes of output kept", test.name, kept)
+		}
+	}
+}
+
+func TestCloseEndsWhatAScriptStarted(t *testing.T) {
+	c := script(t, "sleep 1000 &\necho $! >\"$0.new\"; mv \"$0.new\" \"$0.pid\"; wait\n")
+	j, _ := start(t, c, Limits{})
+	var pid int
+	for pid == 0 {
+		text, err := os.ReadFile(c.Path + ".pid")
+		if err != nil {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		if _, err := fmt.Sscan(string(text), &pid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.Close()
+	for running(pid) {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func TestContextEndsClang(t *testing.T) {
@@ -317,11 +371,7 @@ func TestNoClangIsLeftBehind(t *testing.T) {
 		}
 		_ = parent.Wait() // killed, as it should be
 		for running(pid) {
-			select {
-			case <-t.Context().Done():
-				t.Fatal("clang outlives its parent")
-			case <-time.After(time.Millisecond):
-			}
+			time.Sleep(time.Millisecond)
 		}
 	})
 }
