@@ -7,7 +7,8 @@
 //	Parse("args.sk->skc_state == TCP_CLOSE_WAIT && $port != 0")
 //
 // The operators, their precedence and their associativity are C's (C11 6.5), with
-// `??` (default) and `in` added; see the table in parse.go.
+// `??` (default) and `in` added; see the table in parse.go. Where that order surprises
+// (flags & X == 0) parentheses are asked for; see traps.go.
 package expr
 
 import "github.com/ebgen/ebgen/spec/source"
@@ -47,7 +48,8 @@ const (
 )
 
 // Number is an integer literal: decimal, hex, octal (0755), with `_` between digits,
-// C's suffixes (u l ul ll ull, any case) or a unit. Text is as written.
+// C's suffixes (u l ul ll ull, any case) or a unit. With a unit it is decimal and may
+// have a fraction that the unit makes whole (1.5s). Text is as written.
 type Number struct {
 	At
 	Text  string
@@ -140,7 +142,7 @@ type Paren struct {
 }
 
 // TypeName is a type as C writes it in a cast: `struct sock *`, `u32`, `unsigned long`,
-// `tcp_state`.
+// `tcp_state`. The words const and volatile are read and dropped.
 type TypeName struct {
 	At
 	Keyword string // "struct", "union", "enum" or ""
