@@ -1,7 +1,7 @@
 // Package symbol knows the names of numbers: of kernel addresses, read from
 // /proc/kallsyms when the first one is asked for, and of system calls.
 //
-//	k := symbol.NewKernel(func(why error) { fmt.Fprintln(os.Stderr, why) })
+//	k := symbol.NewKernel()
 //	k.Lookup(0xffffffff8249a3c7) // "tcp_retransmit_skb", "", 0x17
 package symbol
 
@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrHidden says that the kernel lists its symbols without their addresses.
@@ -26,16 +27,25 @@ var ErrHidden = errors.New("kernel addresses are hidden from this process and ar
 // about 0.1 s and keeps 5 MB for the 120,000 of a common kernel. Symbols of modules and
 // BPF programs that are loaded later are unknown to it. It is safe for concurrent use.
 type Kernel struct {
-	warn func(error)
 	open func() (io.ReadCloser, error)
 	once sync.Once
+	err  atomic.Pointer[error]
 	table
 }
 
-// NewKernel reads nothing yet. If the symbols cannot be had, warn is told why, once;
-// every Lookup then finds nothing.
-func NewKernel(warn func(error)) *Kernel {
-	return &Kernel{warn: warn, open: func() (io.ReadCloser, error) { return os.Open("/proc/kallsyms") }}
+// NewKernel reads nothing yet.
+func NewKernel() *Kernel {
+	return &Kernel{open: func() (io.ReadCloser, error) { return os.Open("/proc/kallsyms") }}
+}
+
+// Err says why no address has a name: ErrHidden, or what kept /proc/kallsyms from being
+// read. It is nil as long as no name was asked for. Tell it once, after the run: in the
+// records, an address without a name stands as a number.
+func (k *Kernel) Err() error {
+	if err := k.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Lookup finds the last symbol at or before addr; module is "" for the kernel itself.
@@ -54,7 +64,8 @@ func (k *Kernel) load() {
 		k.table, err = parse(f)
 	}
 	if err != nil {
-		k.warn(fmt.Errorf("read kernel symbols: %w", err))
+		err = fmt.Errorf("read kernel symbols: %w", err)
+		k.err.Store(&err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -25,19 +24,18 @@ ffffffffc0201000 t ftrace_trampoline	[__builtin__ftrace]
 ffffffffc0301000 t bpf_prog_6deef7357e7b4530_sd_fw_egress	[bpf]
 `
 
-// kernel gives a Kernel that reads text, and counts the warnings and the openings.
-func kernel(text string) (k *Kernel, warned *[]error, opened *int) {
-	warned, opened = new([]error), new(int)
-	k = NewKernel(func(err error) { *warned = append(*warned, err) })
+// kernel gives a Kernel that reads text, and counts the readings.
+func kernel(text string) (k *Kernel, opened *int) {
+	k, opened = NewKernel(), new(int)
 	k.open = func() (io.ReadCloser, error) {
 		*opened++
 		return io.NopCloser(strings.NewReader(text)), nil
 	}
-	return k, warned, opened
+	return k, opened
 }
 
 func TestLookup(t *testing.T) {
-	k, warned, opened := kernel(listing)
+	k, opened := kernel(listing)
 	if *opened != 0 {
 		t.Error("symbols are read before one is asked for")
 	}
@@ -62,15 +60,15 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%#x: %s+%#x [%s], want %s+%#x [%s]", c.addr, name, offset, module, c.name, c.offset, c.module)
 		}
 	}
-	if *opened != 1 || len(*warned) != 0 {
-		t.Errorf("read %d times, warned of %v", *opened, *warned)
+	if *opened != 1 || k.Err() != nil {
+		t.Errorf("read %d times: %v", *opened, k.Err())
 	}
 	if n := testing.AllocsPerRun(10, func() { k.Lookup(0xffffffff81002017) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// TestUnreadable warns once and names nothing, whatever the reason.
+// TestUnreadable reads once, names nothing and says why, whatever the reason.
 func TestUnreadable(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"hidden", "0000000000000000 T _text\n0000000000000000 T vfs_read\n", "read kernel symbols: kernel addresses are hidden from this process"},
@@ -80,46 +78,44 @@ func TestUnreadable(t *testing.T) {
 		{"endless line", strings.Repeat("x", 1<<20), "read kernel symbols: bufio.Scanner: token too long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, warned, opened := kernel(c.text)
+			k, opened := kernel(c.text)
+			if err := k.Err(); err != nil {
+				t.Errorf("before the first question: %v", err)
+			}
 			for range 3 {
 				if name, _, _ := k.Lookup(0xffffffff81000000); name != "" {
 					t.Errorf("found %s", name)
 				}
 			}
-			if len(*warned) != 1 || !strings.HasPrefix((*warned)[0].Error(), c.want) || *opened != 1 {
-				t.Errorf("warned of %v after reading %d times, want %s", *warned, *opened, c.want)
+			if err := k.Err(); err == nil || !strings.HasPrefix(err.Error(), c.want) || *opened != 1 {
+				t.Errorf("%v after reading %d times, want %s", err, *opened, c.want)
 			}
 		})
 	}
-	k, warned, _ := kernel("")
-	k.open = func() (io.ReadCloser, error) { return nil, os.ErrPermission }
-	k.Lookup(1)
-	if len(*warned) != 1 || !errors.Is((*warned)[0], os.ErrPermission) {
-		t.Errorf("%v", *warned)
+	k, _ := kernel("0000000000000000 T _text\n")
+	if k.Lookup(1); !errors.Is(k.Err(), ErrHidden) {
+		t.Error(k.Err())
 	}
-	k, warned, _ = kernel("0000000000000000 T _text\n")
-	k.Lookup(1)
-	if len(*warned) != 1 || !errors.Is((*warned)[0], ErrHidden) {
-		t.Errorf("%v", *warned)
+	k.open = func() (io.ReadCloser, error) { return nil, os.ErrPermission }
+	k.once = sync.Once{}
+	if k.Lookup(1); !errors.Is(k.Err(), os.ErrPermission) {
+		t.Error(k.Err())
 	}
 }
 
 // TestThisKernel reads the symbols of the machine, from several goroutines.
 func TestThisKernel(t *testing.T) {
-	text, err := os.ReadFile("/proc/kallsyms")
-	if err != nil {
-		t.Skipf("no kernel symbols: %v", err)
+	k := NewKernel()
+	if k.Lookup(1); k.Err() != nil {
+		t.Skipf("this process sees no kernel symbols: %v", k.Err())
 	}
-	want, err := parse(strings.NewReader(string(text)))
-	if err != nil {
-		t.Skipf("no kernel symbols: %v", err)
-	}
-	k := NewKernel(func(err error) { t.Error(err) })
+	symbols := k.symbols
+	k = NewKernel()
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			for i := 0; i < len(want.symbols); i += 997 {
-				e := want.symbols[i]
+			for i := 0; i < len(symbols); i += 997 {
+				e := symbols[i]
 				if name, _, offset := k.Lookup(e.addr); name == "" || offset != 0 {
 					t.Errorf("%#x: %s+%#x", e.addr, name, offset)
 				}
@@ -194,8 +190,9 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		k := NewKernel(func(err error) { b.Fatal(err) })
-		k.Lookup(1)
-		goruntime.KeepAlive(k)
+		k := NewKernel()
+		if k.Lookup(1); k.Err() != nil {
+			b.Fatal(k.Err())
+		}
 	}
 }
