@@ -1,0 +1,454 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/ebgen/ebgen/spec/source"
+)
+
+// entry is one key of a mapping with what it holds.
+type entry struct {
+	key   Scalar
+	value ast.Node
+	read  *Scalar // the value, when scan has read it already
+}
+
+// section is one mapping of a known level: the entries whose keys are of that level.
+type section struct {
+	*reader
+	level   Level
+	entries map[string]entry
+	meant   []string // keys of the level that unknown keys were likely meant to be
+}
+
+// document reads the whole tree.
+func (r *reader) document(body ast.Node) {
+	top, ok := r.section(body, TopLevel)
+	if !ok {
+		return
+	}
+	r.complete(top, source.Span{Start: r.start(body), End: r.start(body)}, "the spec")
+	d := r.doc
+	if name := top.one("name"); name.Given() && r.identifier(name) {
+		d.Name = name
+	}
+	d.Description = top.one("description")
+	for _, param := range top.named("params") {
+		d.Params = append(d.Params, Param{
+			Name: param.name, Type: param.one("type"), Help: param.one("help"), Default: param.one("default"),
+		})
+	}
+	d.Probes = top.many("probe")
+	for _, field := range top.named("fields") {
+		f := Field{
+			Name: field.name, Expr: field.one("expr"), Text: field.one("text"), Format: field.one("format"), Help: field.one("help"),
+		}
+		expr, hasExpr := field.entries["expr"]
+		text, hasText := field.entries["text"]
+		switch {
+		case f.Expr.Given() && f.Text.Given():
+			second := expr.key.Span()
+			if text.key.Span().Start > second.Start {
+				second = text.key.Span()
+			}
+			r.fail(second, "keep one of them", "field %q has both expr and text", f.Name.Value)
+			f.Text = Scalar{}
+		case field.ok && !hasExpr && !hasText && !r.lost["expr"] && !r.lost["text"]:
+			r.fail(f.Name.Span(), "add, for example: expr: pid", "field %q has no expr", f.Name.Value)
+		}
+		d.Fields = append(d.Fields, f)
+	}
+	d.Filter = top.many("filter")
+	channel := top.open("channel")
+	d.Channel = Channel{Type: channel.one("type"), Size: channel.one("size")}
+	output := top.open("output")
+	d.Output = Output{Format: output.one("format"), Columns: output.many("columns")}
+	limits := top.open("limits")
+	d.Limits = Limits{Rate: limits.one("rate"), Duration: limits.one("duration"), Count: limits.one("count")}
+	d.C = top.one("c")
+}
+
+// section reads node as a mapping of that level and reports keys it does not have.
+func (r *reader) section(node ast.Node, level Level) (section, bool) {
+	s := section{reader: r, level: level, entries: map[string]entry{}}
+	entries, ok := r.mapping(node)
+	if !ok && r.reported(node) {
+		return s, false
+	}
+	if !ok {
+		r.fail(r.tokenSpan(node), "write: key: value", "%s is a mapping, found %s", level, formOf(node))
+		return s, false
+	}
+	for _, e := range entries {
+		if _, known := findKey(level, e.key.Value); !known {
+			message, hint, meant := unknownKey(level, e.key.Value)
+			r.fail(e.key.Span(), hint, "%s", message)
+			s.meant = append(s.meant, meant)
+			continue
+		}
+		s.entries[e.key.Value] = e
+	}
+	return s, true
+}
+
+// complete reports the required keys that s lacks, at the place that should have them.
+func (r *reader) complete(s section, at source.Span, who string) {
+	for _, key := range keysOf(s.level) {
+		if _, found := s.entries[key.Name]; key.Required && !found && !r.lost[key.Name] && !slices.Contains(s.meant, key.Name) {
+			r.fail(at, "add, for example: "+key.Example, "%s has no %s", who, key.Name)
+		}
+	}
+}
+
+// mapping returns the entries of a mapping in file order, each key once. It reports
+// false when node is none.
+func (r *reader) mapping(node ast.Node) ([]entry, bool) {
+	var values []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		return nil, false
+	}
+	var entries []entry
+	for _, v := range values {
+		switch v.Key.(type) {
+		case *ast.MergeKeyNode:
+			r.fail(r.tokenSpan(v.Key), "write the keys out", "a spec has no merge keys (<<)")
+			continue
+		case *ast.MappingKeyNode:
+			r.fail(r.tokenSpan(v.Key), "write: key: value", "a spec has no complex keys (?)")
+			continue
+		}
+		key, ok := r.scalarOf(v.Key)
+		if !ok {
+			r.fail(r.tokenSpan(v.Key), "", "a key is a word, found %s", formOf(v.Key))
+			continue
+		}
+		if i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == key.Value }); i >= 0 {
+			first := r.file.Position(entries[i].key.Span().Start).Line
+			r.fail(key.Span(), "", "key %q stands twice, first in line %d", key.Value, first)
+			continue
+		}
+		e := entry{key: key, value: v.Value}
+		if s, ok := r.unspacedValues[key.Span().Start]; ok {
+			e.read = &s
+		}
+		entries = append(entries, e)
+	}
+	return entries, true
+}
+
+// one returns the value of a key that wants one, or the zero Scalar.
+func (s section) one(name string) Scalar {
+	e, ok := s.entries[name]
+	if !ok {
+		return Scalar{}
+	}
+	key, _ := findKey(s.level, name)
+	return s.reader.one(e, key)
+}
+
+// one returns the value of one entry.
+func (r *reader) one(e entry, key Key) Scalar {
+	if e.read != nil {
+		return *e.read
+	}
+	return r.scalar(e.value, key, e.key)
+}
+
+// many returns the values of a key that may have several.
+func (s section) many(name string) []Scalar {
+	e, ok := s.entries[name]
+	if !ok {
+		return nil
+	}
+	key, _ := findKey(s.level, name)
+	sequence, ok := e.value.(*ast.SequenceNode)
+	if !ok || e.read != nil {
+		if one := s.one(name); one.Given() {
+			return []Scalar{one}
+		}
+		return nil
+	}
+	if len(sequence.Values) == 0 {
+		s.empty(e.key)
+	}
+	var list []Scalar
+	for i, node := range sequence.Values {
+		item := key
+		item.Form = ScalarForm
+		if isEmpty(node) && i < len(sequence.Entries) {
+			dash := s.offset(sequence.Entries[i].Start.Position)
+			s.fail(source.Span{Start: dash, End: dash + 1}, "", "%q has an item without a value", name)
+			continue
+		}
+		if one := s.scalar(node, item, e.key); one.Given() {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// open returns the mapping that a key holds; one value stands for its Short key.
+func (s section) open(name string) section {
+	key, _ := findKey(s.level, name)
+	if e, ok := s.entries[name]; ok {
+		inner, _ := s.inner(e, key)
+		return inner
+	}
+	return section{reader: s.reader, level: key.Holds}
+}
+
+// inner reads what e holds as a mapping of the level that key holds. It reports false
+// after a complaint about the whole.
+func (r *reader) inner(e entry, key Key) (section, bool) {
+	s := section{reader: r, level: key.Holds, entries: map[string]entry{}}
+	if e.read == nil && isMapping(e.value) {
+		return r.section(e.value, key.Holds)
+	}
+	one := r.one(e, key)
+	if !one.Given() {
+		return s, false
+	}
+	if key.Short == "" {
+		hint := "write: " + key.Example
+		for _, required := range keysOf(key.Holds) {
+			if required.Required {
+				hint = fmt.Sprintf("write: %s: {%s: %s}", e.key.Value, required.Name, one.Value)
+			}
+		}
+		r.fail(one.Span(), hint, "%q wants a mapping, found one value", e.key.Value)
+		return s, false
+	}
+	short, _ := findKey(key.Holds, key.Short)
+	if !r.allowed(one, short) {
+		return s, false
+	}
+	s.entries[key.Short] = entry{key: e.key, value: e.value, read: &one}
+	return s, true
+}
+
+// namedSection is a section under a name of the author's.
+type namedSection struct {
+	section
+	name Scalar
+	ok   bool // false after a complaint about the whole
+}
+
+// named returns the sections that a key's mapping holds, in file order. Names that C
+// could not have are reported and left out.
+func (s section) named(name string) []namedSection {
+	e, ok := s.entries[name]
+	if !ok {
+		return nil
+	}
+	key, _ := findKey(s.level, name)
+	entries, ok := s.mapping(e.value)
+	switch {
+	case e.read != nil:
+		s.fail(e.read.Span(), "write: "+key.Example, "%q wants a mapping, found one value", name)
+		return nil
+	case isEmpty(e.value), ok && len(entries) == 0:
+		s.empty(e.key)
+		return nil
+	case !ok && s.reported(e.value):
+		return nil
+	case !ok:
+		s.fail(s.tokenSpan(e.value), "write: "+key.Example, "%q wants a mapping, found %s", name, formOf(e.value))
+		return nil
+	}
+	short, _ := findKey(key.Holds, key.Short)
+	item := Key{Level: s.level, Form: MappingForm, Holds: key.Holds, Short: key.Short, Code: short.Code, Example: key.Example}
+	if key.Short != "" {
+		item.Form |= ScalarForm
+	}
+	var list []namedSection
+	for _, e := range entries {
+		if !s.identifier(e.key) {
+			continue
+		}
+		inner, ok := s.inner(e, item)
+		if ok {
+			s.complete(inner, e.key.Span(), fmt.Sprintf("%q", e.key.Value))
+		}
+		list = append(list, namedSection{section: inner, name: e.key, ok: ok})
+	}
+	return list
+}
+
+// identifierPattern is what a name may be: it becomes a word of C, of Go and of the
+// command line. C compilers keep at least 63 characters of a name apart (C11 5.2.4.1).
+var (
+	identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	notIdentifier     = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+)
+
+// identifier reports whether s is a name, and complains when it is not.
+func (r *reader) identifier(s Scalar) bool {
+	if identifierPattern.MatchString(s.Value) {
+		return true
+	}
+	hint := ""
+	fixed := notIdentifier.ReplaceAllString(s.Value, "_")
+	if identifierPattern.MatchString(fixed) && strings.Trim(fixed, "_") != "" {
+		hint = "write: " + fixed
+	}
+	r.fail(s.Span(), hint, "%q is no name: a name has 1 to 64 letters, digits and _, and no digit first", s.Value)
+	return false
+}
+
+// empty reports a key without a value.
+func (r *reader) empty(key Scalar) {
+	hint := ""
+	rest, _, _ := strings.Cut(r.text[key.Span().End:], "\n")
+	if strings.Contains(rest, "#") {
+		hint = "a # after a space begins a comment; quote the value when it is meant as text"
+	}
+	r.fail(key.Span(), hint, "%q has no value", key.Value)
+}
+
+// scalar reads node as one value of a key. Code in brackets that YAML took for its own
+// is reported and returned as text, so that the checker can go on.
+func (r *reader) scalar(node ast.Node, key Key, at Scalar) Scalar {
+	s, ok := r.scalarOf(node)
+	switch {
+	case ok && !s.Given(): // it has its complaint
+		return s
+	case ok && strings.TrimSpace(s.Value) == "" && !(key.Empty && (s.Kind == SingleQuoted || s.Kind == DoubleQuoted)):
+		r.fail(s.Span(), "", "%q has no value", at.Value)
+		return Scalar{}
+	case ok && r.allowed(s, key):
+		return s
+	case ok:
+		return Scalar{}
+	case isEmpty(node):
+		r.empty(at)
+		return Scalar{}
+	}
+	span, hint := r.tokenSpan(node), ""
+	if flow, ok := r.flowSpan(node); ok {
+		span = flow
+		if key.Code {
+			hint = "quote it: " + quote(r.text[flow.Start:flow.End])
+			s = plainScalar(r.text, flow)
+		}
+	}
+	r.fail(span, hint, "%q wants %s, found %s", at.Value, key.Form, formOf(node))
+	return s
+}
+
+// allowed reports whether s is one of the values that key allows, and complains when
+// it is not.
+func (r *reader) allowed(s Scalar, key Key) bool {
+	if key.Values == nil || slices.Contains(key.Values, s.Value) {
+		return true
+	}
+	if slices.Contains(later[key.Level], s.Value) {
+		r.fail(s.Span(), "", "this ebgen does not have %s %q yet", key.Level, s.Value)
+		return false
+	}
+	hint := fmt.Sprintf("it is one of: %s", strings.Join(key.Values, ", "))
+	if near := nearest(s.Value, key.Values); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	r.fail(s.Span(), hint, "%s has no %s %q", key.Level, key.Name, s.Value)
+	return false
+}
+
+// reported reports whether node stands for text that has its complaint.
+func (r *reader) reported(node ast.Node) bool {
+	s, ok := r.scalarOf(node)
+	return ok && !s.Given()
+}
+
+// scalarOf returns the scalar that node is. What YAML would decode (0x10, ~, true) is
+// taken as written: it means what expressions say it means.
+func (r *reader) scalarOf(node ast.Node) (Scalar, bool) {
+	if node == nil || isEmpty(node) {
+		return Scalar{}, false
+	}
+	start := r.start(node)
+	if s, ok := r.read[start]; ok {
+		return s, true
+	}
+	kind, value := Plain, node.GetToken().Value
+	switch n := node.(type) {
+	case *ast.StringNode:
+		value = n.Value
+		switch n.Token.Type {
+		case token.SingleQuoteType:
+			kind = SingleQuoted
+		case token.DoubleQuoteType:
+			kind = DoubleQuoted
+		}
+	case *ast.LiteralNode:
+		kind, value = Literal, n.Value.Value
+		if n.Start.Type == token.FoldedType {
+			kind = Folded
+		}
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
+	default:
+		return Scalar{}, false
+	}
+	return newScalar(r.text, start, kind, value), true
+}
+
+// flowSpan returns the place of a mapping or list in brackets that stands on one line.
+func (r *reader) flowSpan(node ast.Node) (source.Span, bool) {
+	var end *token.Token
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if n.IsFlowStyle {
+			end = n.End
+		}
+	case *ast.SequenceNode:
+		if n.IsFlowStyle {
+			end = n.End
+		}
+	}
+	if end == nil {
+		return source.Span{}, false
+	}
+	span := source.Span{Start: r.start(node), End: r.offset(end.Position) + 1}
+	return span, span.Start < span.End && span.End <= len(r.text) && !strings.Contains(r.text[span.Start:span.End], "\n")
+}
+
+func isMapping(node ast.Node) bool {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
+
+// isEmpty reports whether a key has nothing after its colon.
+func isEmpty(node ast.Node) bool {
+	null, ok := node.(*ast.NullNode)
+	return node == nil || ok && null.Token.Type == token.ImplicitNullType
+}
+
+// formOf names what a node is, as a message says it.
+func formOf(node ast.Node) string {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.TagNode:
+		return "a tag (!)"
+	case *ast.AnchorNode:
+		return "an anchor (&)"
+	case *ast.AliasNode:
+		return "an alias (*)"
+	}
+	return "one value"
+}

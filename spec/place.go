@@ -1,0 +1,31 @@
+package spec
+
+// place says what the table of keys expects somewhere in a spec. The zero value is a
+// place of which the table knows nothing.
+type place struct {
+	level Level  // whose keys may stand here; "" for none
+	names bool   // the keys are names of the author's, each holding one of level
+	short string // with names: the key of level that a single value stands for
+	code  bool   // a value here is an expression or a type
+}
+
+// place returns what is expected inside the open frames.
+func (s *scanner) place() place {
+	at := place{level: TopLevel}
+	for _, frame := range s.stack {
+		if frame.key != "" {
+			at = at.child(frame.key)
+		}
+	}
+	return at
+}
+
+// child returns what is expected after a key.
+func (p place) child(name string) place {
+	if p.names {
+		short, _ := findKey(p.level, p.short)
+		return place{level: p.level, code: short.Code}
+	}
+	key, _ := findKey(p.level, name)
+	return place{level: key.Holds, names: key.Named, short: key.Short, code: key.Code}
+}

@@ -1,0 +1,414 @@
+package spec
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/ebgen/ebgen/spec/source"
+)
+
+// scanner goes through the lines of a spec as its author sees them: a key, a colon
+// and a value that ends where the line ends. Where YAML sees something else, a row of
+// traps says so. It knows just enough of YAML to find the values, and leaves every
+// decision about well-formed text to go-yaml.
+type scanner struct {
+	*reader
+	pos   int // offset of the line to read next
+	stack []frame
+	seen  int // values so far
+	tabs  int // lines indented by tabs
+}
+
+// frame is an open key or list item: what is indented deeper belongs to it.
+type frame struct {
+	indent int
+	key    string // "" for a list item
+}
+
+// written is one value as it stands in the file, before YAML gives it a meaning.
+type written struct {
+	text    string      // of the value, as in the file
+	span    source.Span // its place, without blanks and comment around it
+	code    bool        // an expression or a type stands here
+	flow    bool        // inside { } or [ ]
+	extra   bool        // text follows the closing quote or bracket
+	keyless bool        // braces without a key in them
+}
+
+// scan reports the traps in the text and takes them out of the shadow. It reports
+// false when go-yaml should not see the text at all: too large or too far from YAML.
+func (r *reader) scan() bool {
+	s := scanner{reader: r}
+	for s.pos < len(r.text) {
+		s.line()
+		if s.seen > maxValues {
+			r.fail(source.Span{Start: s.pos, End: s.pos}, "", "more than %d values in one spec", maxValues)
+			return false
+		}
+		if r.count >= maxDiagnostics {
+			return false
+		}
+	}
+	return true
+}
+
+// lineEnd returns the offset just after the visible end of the line that holds pos.
+func (s *scanner) lineEnd(pos int) int {
+	line, _, _ := strings.Cut(s.text[pos:], "\n")
+	return pos + len(strings.TrimRight(line, " \t\r"))
+}
+
+// nextLine returns the offset of the line after the one that holds pos.
+func (s *scanner) nextLine(pos int) int {
+	if i := strings.IndexByte(s.text[pos:], '\n'); i >= 0 {
+		return pos + i + 1
+	}
+	return len(s.text)
+}
+
+// skipBlanks returns the offset of the first character at or after pos that is
+// neither a space nor a tab.
+func (s *scanner) skipBlanks(pos int) int {
+	return pos + len(s.text[pos:]) - len(strings.TrimLeft(s.text[pos:], " \t"))
+}
+
+// isBlankAt reports whether pos is at white space or at the end.
+func (s *scanner) isBlankAt(pos int) bool {
+	return pos >= len(s.text) || strings.IndexByte(" \t\r\n", s.text[pos]) >= 0
+}
+
+// blankOrComment reports whether nothing, or only a comment, stands between pos and
+// the end of its line.
+func (s *scanner) blankOrComment(pos int) bool {
+	pos = s.skipBlanks(pos)
+	return s.isBlankAt(pos) || s.text[pos] == '#'
+}
+
+// line reads the line at pos: list dashes, a key, the value, and any further lines
+// that the value has.
+func (s *scanner) line() {
+	start, end := s.pos, s.lineEnd(s.pos)
+	s.pos = s.nextLine(start)
+	pos := s.skipBlanks(start)
+	text := s.text[start:end]
+	if s.blankOrComment(pos) {
+		return
+	}
+	if pos == start && (text == "---" || text == "..." || strings.HasPrefix(text, "--- ") || strings.HasPrefix(text, "%")) {
+		s.stack = nil
+		return
+	}
+	s.indentation(start, pos)
+	for pos < end && s.text[pos] == '-' && s.isBlankAt(pos+1) {
+		indent := pos - start
+		s.close(indent, true)
+		s.stack = append(s.stack, frame{indent: indent})
+		if pos = s.skipBlanks(pos + 1); s.text[min(pos, end-1)] == '-' && s.isBlankAt(pos+1) {
+			break // a list in a list: no spec has one, see traps
+		}
+	}
+	if s.blankOrComment(pos) {
+		return
+	}
+	s.close(pos-start, false)
+	at := s.place()
+	if !at.code && s.text[pos] == '?' && s.isBlankAt(pos+1) {
+		return // a complex key: go-yaml reads it, document complains
+	}
+	if s.unspaced(pos, end, at) {
+		return
+	}
+	key, after, ok := s.key(pos, end)
+	switch {
+	case ok && at.code && !identifierPattern.MatchString(key):
+		// An expression that holds a colon: the traps below know it.
+	case ok && (key == "" || strings.IndexByte("!&*%@`:", s.text[pos]) >= 0):
+		s.drop(source.Span{Start: pos, End: end}, "write: key: value", "a key begins with a letter")
+		return
+	case ok:
+		s.stack = append(s.stack, frame{indent: pos - start, key: key})
+		at = s.place()
+		if pos = s.skipBlanks(after); s.blankOrComment(pos) {
+			return
+		}
+	case s.bare(pos, at):
+		s.drop(source.Span{Start: pos, End: end}, "write: key: value", "a key and its value are wanted here")
+		return
+	}
+	s.value(pos, at)
+}
+
+// bare reports whether the text at pos, which has no key, stands where only keys may.
+func (s *scanner) bare(pos int, at place) bool {
+	inList := len(s.stack) > 0 && s.stack[len(s.stack)-1].key == ""
+	return (at.names || at.level == TopLevel) && !inList && strings.IndexByte("{[", s.text[pos]) < 0
+}
+
+// drop reports span, which no reader can make sense of, and takes it out.
+func (s *scanner) drop(span source.Span, hint, message string) {
+	s.fail(span, hint, "%s", message)
+	s.lose(span)
+	s.blank(span)
+}
+
+// close leaves the frames that a line indented by indent does not belong to. The
+// dashes of a list may stand in the column of the key that holds it.
+func (s *scanner) close(indent int, dash bool) {
+	for len(s.stack) > 0 {
+		top := s.stack[len(s.stack)-1]
+		if top.indent < indent || top.indent == indent && dash && top.key != "" {
+			return
+		}
+		s.stack = s.stack[:len(s.stack)-1]
+	}
+}
+
+// parent is the column that a value's further lines must be indented beyond.
+func (s *scanner) parent() int {
+	if len(s.stack) == 0 {
+		return -1
+	}
+	return s.stack[len(s.stack)-1].indent
+}
+
+// indentation reports tabs between start and pos, once for the whole file, and makes
+// each of them a space.
+func (s *scanner) indentation(start, pos int) {
+	tab := strings.IndexByte(s.text[start:pos], '\t')
+	if tab < 0 {
+		return
+	}
+	if s.tabs++; s.tabs == 1 {
+		s.fail(source.Span{Start: start + tab, End: pos}, "indent with spaces, on every line", "a tab indents this line, which YAML does not allow")
+	}
+	for i := start; i < pos; i++ {
+		s.shadow[i] = ' '
+	}
+	s.broken[s.file.Position(start).Line] = true
+}
+
+// key returns the key that begins at pos, if there is one, and the offset after its
+// colon. A key ends at a colon before a blank.
+func (s *scanner) key(pos, end int) (string, int, bool) {
+	from := pos
+	if q := s.text[pos]; q == '"' || q == '\'' {
+		close := s.closingQuote(pos, end)
+		if close < 0 {
+			return "", 0, false
+		}
+		if colon := s.skipBlanks(close + 1); colon < end && s.text[colon] == ':' && s.isBlankAt(colon+1) {
+			return s.text[pos+1 : close], colon + 1, true
+		}
+		return "", 0, false
+	}
+	for ; pos < end; pos++ {
+		switch {
+		case s.text[pos] == ':' && s.isBlankAt(pos+1):
+			return strings.TrimRight(s.text[from:pos], " \t"), pos + 1, true
+		case s.text[pos] == '#' && s.isBlankAt(pos-1), pos == from && strings.IndexByte("{[>|", s.text[pos]) >= 0:
+			return "", 0, false
+		}
+	}
+	return "", 0, false
+}
+
+// closingQuote returns the offset of the quote that closes the one at pos, or -1 when
+// there is none before end.
+func (s *scanner) closingQuote(pos, end int) int {
+	quote := s.text[pos]
+	for i := pos + 1; i < end; i++ {
+		switch {
+		case quote == '"' && s.text[i] == '\\', quote == '\'' && strings.HasPrefix(s.text[i:end], "''"):
+			i++
+		case s.text[i] == quote:
+			return i
+		}
+	}
+	return -1
+}
+
+// unspacedPattern is a key whose colon is not followed by a space.
+var unspacedPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*):([^\s:].*)`)
+
+// unspaced reports and repairs `key:value` where a key must stand: YAML takes it for
+// one word.
+func (s *scanner) unspaced(pos, end int, at place) bool {
+	match := unspacedPattern.FindStringSubmatchIndex(s.text[pos:end])
+	if match == nil {
+		return false
+	}
+	name := s.text[pos : pos+match[3]]
+	if _, known := findKey(at.level, name); !known && !at.names && at.level != TopLevel {
+		return false
+	}
+	if _, _, spaced := s.key(pos, end); spaced && !at.names && at.level != TopLevel {
+		return false
+	}
+	value := source.Span{Start: pos + match[4], End: s.commentAt(pos+match[4], end)}
+	s.fail(source.Span{Start: pos, End: value.End}, "write: "+name+": "+s.text[value.Start:value.End], "no space after the colon: YAML reads one word")
+	s.stack = append(s.stack, frame{indent: pos - (s.lineStart(pos)), key: name})
+	s.unspacedValues[pos] = plainScalar(s.text, value)
+	s.blank(value)
+	return true
+}
+
+// lineStart returns the offset of the line that holds pos.
+func (s *scanner) lineStart(pos int) int { return strings.LastIndexByte(s.text[:pos], '\n') + 1 }
+
+// commentAt returns where the value that begins at pos ends on its line: before the
+// blanks before a comment, or at end. Quotes do not hide a `#` from YAML in a value
+// that does not begin with one.
+func (s *scanner) commentAt(pos, end int) int {
+	for i := pos + 1; i < end; i++ {
+		if s.text[i] == '#' && s.isBlankAt(i-1) {
+			return pos + len(strings.TrimRight(s.text[pos:i], " \t"))
+		}
+	}
+	return end
+}
+
+// blockHeader is the header of a literal or folded block (YAML 1.2.2, 8.1.1).
+var blockHeader = regexp.MustCompile(`^[|>][-+0-9]{0,2}([ \t]+#.*)?$`)
+
+// value reads the value that begins at pos.
+func (s *scanner) value(pos int, at place) {
+	end := s.lineEnd(pos)
+	switch c := s.text[pos]; {
+	case blockHeader.MatchString(s.text[pos:end]):
+		s.seen++
+		s.block()
+	case c == '"' || c == '\'':
+		s.quoted(pos, at)
+	case c == '{' || c == '[':
+		s.brackets(pos, at)
+	default:
+		s.plain(pos, at)
+	}
+}
+
+// leftover drops the lines that are indented as part of a value that has ended.
+func (s *scanner) leftover() {
+	message := "this line is indented as a part of the value above, which has ended"
+	for s.parent() >= 0 && s.pos < len(s.text) && s.belongs(s.pos) {
+		if first := s.skipBlanks(s.pos); !s.blankOrComment(first) {
+			s.drop(source.Span{Start: first, End: s.lineEnd(first)}, "begin a key in the column of the key above", message)
+		}
+		s.pos = s.nextLine(s.pos)
+	}
+}
+
+// belongs reports whether the line at pos is part of the value of the top frame:
+// indented deeper, or empty.
+func (s *scanner) belongs(pos int) bool {
+	first := s.skipBlanks(pos)
+	return s.isBlankAt(first) || first-pos > s.parent()
+}
+
+// block skips the lines of a block, whose text is nobody's business.
+func (s *scanner) block() {
+	for s.pos < len(s.text) && s.belongs(s.pos) {
+		first := s.skipBlanks(s.pos)
+		if spaces := leading(s.text[s.pos:]); spaces <= s.parent() && s.pos+spaces < first && !s.isBlankAt(first) {
+			s.indentation(s.pos, first)
+		}
+		s.pos = s.nextLine(s.pos)
+	}
+}
+
+// quoted reads a value in quotes, over as many lines as belong to it.
+func (s *scanner) quoted(pos int, at place) {
+	close := -1
+	for {
+		if close = s.closingQuote(pos, s.pos); close >= 0 || s.pos >= len(s.text) || !s.belongs(s.pos) {
+			break
+		}
+		s.pos = s.nextLine(s.pos)
+	}
+	if close < 0 {
+		s.pos = s.nextLine(pos)
+		span := source.Span{Start: pos, End: s.lineEnd(pos)}
+		s.fail(span, "", "this %c has no closing %c", s.text[pos], s.text[pos])
+		s.replace(span, false)
+		return
+	}
+	w := written{span: source.Span{Start: pos, End: close + 1}, code: at.code}
+	if !s.blankOrComment(close + 1) {
+		w.extra = true
+		w.span.End = s.commentAt(close, s.lineEnd(close))
+	}
+	s.judge(w)
+	s.leftover()
+}
+
+// keyLine is a line of a block mapping.
+var keyLine = regexp.MustCompile(`^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*:([ \t\r\n]|$)`)
+
+// plain reads a value without quotes, over as many lines as belong to it.
+func (s *scanner) plain(pos int, at place) {
+	w := written{span: source.Span{Start: pos}, code: at.code}
+	lineEnd := s.lineEnd(pos) // of the last line that belongs to the value
+	w.span.End = s.commentAt(pos, lineEnd)
+	commented, cut, deeper := w.span.End < lineEnd, false, false
+	for s.pos < len(s.text) && s.belongs(s.pos) {
+		first := s.skipBlanks(s.pos)
+		next := s.lineEnd(s.pos)
+		line := source.Span{Start: first, End: next}
+		match := keyLine.FindStringSubmatch(s.text[s.pos:])
+		switch {
+		case s.blankOrComment(first):
+			commented = commented || !s.isBlankAt(first)
+		case deeper:
+			s.lose(line)
+			s.cover(line)
+		case match != nil && !strings.Contains(s.text[w.span.Start:w.span.End], "?"):
+			deeper = true
+			s.fail(source.Span{Start: first, End: first + len(match[1])}, "begin it in the column of the key above; or that key should have no value",
+				"key %q is indented deeper than the key above, which has its value already", match[1])
+			s.lose(line)
+			s.cover(line)
+		case commented:
+			cut = true
+			s.fail(line, "quote the whole value, or drop the comment", "the comment above ended the value; this line no longer belongs to it")
+			s.blank(line)
+		default:
+			lineEnd = next
+			w.span.End = s.commentAt(first, next)
+			commented = w.span.End < next
+		}
+		s.indentation(s.pos, first)
+		s.pos = s.nextLine(s.pos)
+	}
+	if !cut {
+		s.comment(w, lineEnd)
+	}
+	if deeper {
+		s.read[w.span.Start] = plainScalar(s.text, w.span)
+	}
+	s.judge(w)
+}
+
+// replace has go-yaml see a plain word at span. Code is remembered as it stands there,
+// since the checker can still find mistakes in it; anything else counts as not given.
+func (s *scanner) replace(span source.Span, code bool) {
+	s.read[span.Start] = Scalar{}
+	if code {
+		s.read[span.Start] = plainScalar(s.text, span)
+	}
+	s.cover(span)
+}
+
+// judge applies the table of traps to one value.
+func (s *scanner) judge(w written) {
+	s.seen++
+	w.text = s.text[w.span.Start:w.span.End]
+	if isQuote(w.text[0]) && !w.extra {
+		return
+	}
+	for _, trap := range traps {
+		if trap.caught(w) {
+			s.fail(w.span, trap.hint(w), "%s", trap.message)
+			s.replace(w.span, w.code)
+			return
+		}
+	}
+}
