@@ -147,6 +147,9 @@ func parseInt(t Type, text string) (Value, error) {
 	if errors.Is(err, strconv.ErrRange) {
 		return nil, fmt.Errorf("does not fit %s", typeName(t))
 	}
+	if err == nil && n != 0 && t.Meaning == Duration {
+		return nil, fmt.Errorf("has no unit: write %sms or %ss", text, text)
+	}
 	if err != nil {
 		switch t.Meaning {
 		case Duration:
