@@ -41,7 +41,9 @@ var testEnums = []plan.Enum{
 	{Name: "open", Flags: true, Values: []plan.EnumValue{
 		{Name: "O_RDONLY", Value: 0}, {Name: "O_WRONLY", Value: 1}, {Name: "O_CREAT", Value: 0x40}, {Name: "O_DSYNC", Value: 0x1000}, {Name: "O_SYNC", Value: 0x101000},
 	}},
+	{Name: "nameless", Flags: true, Values: []plan.EnumValue{{Name: "", Value: 0}, {Name: "NONE", Value: 0}, {Name: "", Value: 2}}},
 	{Name: "hostile", Values: []plan.EnumValue{{Name: "\x1b[2J\"\n", Value: -1}}},
+	{Name: "bit", Flags: true, Values: []plan.EnumValue{{Name: "BIT", Value: 1}}},
 }
 
 func number(size int, signed bool, m plan.Meaning) plan.Type {
@@ -166,13 +168,16 @@ var cases = []struct {
 	{"enum", enumOf(1, 1, false), u(1, 8), "TCP_CLOSE_WAIT", "", `"TCP_CLOSE_WAIT"`},
 	{"unknown of an enum", enumOf(1, 4, true), u(4, -9), "-9", "", `"-9"`},
 	{"enum without names", enumOf(0, 4, false), u(4, 8), "8", "", ""},
-	{"negative enum", enumOf(3, 4, true), u(4, -1), `\x1b[2J"\x0a`, "", `"\u001b[2J\"\u000a"`},
-	{"negative enum in a u16", enumOf(3, 2, false), u(2, -1), `\x1b[2J"\x0a`, "", `"\u001b[2J\"\u000a"`},
+	{"negative enum", enumOf(4, 4, true), u(4, -1), `\x1b[2J"\x0a`, "", `"\u001b[2J\"\u000a"`},
+	{"negative enum in a u16", enumOf(4, 2, false), u(2, -1), `\x1b[2J"\x0a`, "", `"\u001b[2J\"\u000a"`},
 	{"flag", enumOf(2, 4, true), u(4, 0x40), "O_CREAT", "", `"O_CREAT"`},
 	{"flags", enumOf(2, 4, true), u(4, 0x101041), "O_SYNC|O_WRONLY|O_CREAT", "", `"O_SYNC|O_WRONLY|O_CREAT"`},
 	{"flags and more", enumOf(2, 4, true), u(4, math.MinInt32|1), "O_WRONLY|0x80000000", "", `"O_WRONLY|0x80000000"`},
 	{"unknown flags", enumOf(2, 2, false), u(2, 0x80), "0x80", "", `"0x80"`},
 	{"no flags", enumOf(2, 4, true), u(4, 0), "O_RDONLY", "", `"O_RDONLY"`},
+
+	{"no flags and no name for it", enumOf(5, 4, false), u(4, 0), "0", "", `"0"`},
+	{"nameless flag", enumOf(3, 4, false), u(4, 6), "|0x4", "", `"|0x4"`},
 
 	{"string", stringType, text16("phonepe-gw"), "phonepe-gw", "", `"phonepe-gw"`},
 	{"no string", stringType, text16(""), "", "", `""`},

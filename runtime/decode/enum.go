@@ -54,14 +54,17 @@ func enum(e *plan.Enum, c cell) form {
 // bits is the name of 0, or 0.
 func flags(e *plan.Enum, c cell) form {
 	var names []name
-	zero := name{text: []byte("0"), json: []byte("0")}
+	var zero *name
 	for _, v := range e.Values {
 		n := newName(v)
 		if n.value &= mask(c.Size); n.value != 0 {
 			names = append(names, n)
-		} else if zero.text[0] == '0' {
-			zero = n
+		} else if zero == nil {
+			zero = &n
 		}
+	}
+	if zero == nil {
+		zero = &name{text: []byte("0"), json: []byte("0")}
 	}
 	slices.SortStableFunc(names, func(a, b name) int {
 		if by := cmp.Compare(bits.OnesCount64(b.value), bits.OnesCount64(a.value)); by != 0 {
@@ -73,19 +76,15 @@ func flags(e *plan.Enum, c cell) form {
 		return func(dst, rec []byte) []byte {
 			rest := load(rec[c.at:], c.Size)
 			if rest == 0 {
-				return append(dst, pick(&zero)...)
+				return append(dst, pick(zero)...)
 			}
-			start := len(dst)
 			for i := range names {
 				if n := &names[i]; rest&n.value == n.value {
 					dst = append(append(dst, pick(n)...), '|')
 					if rest &^= n.value; rest == 0 {
-						break
+						return dst[:len(dst)-1]
 					}
 				}
-			}
-			if rest == 0 && len(dst) > start {
-				return dst[:len(dst)-1]
 			}
 			return appendHex(dst, rest)
 		}

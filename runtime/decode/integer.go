@@ -17,16 +17,17 @@ func named(d *Decoder, c cell) form {
 	if c.Enum == 0 {
 		return decimal(d, c)
 	}
-	if e := &d.plan.Enums[c.Enum-1]; !e.Flags {
-		return enum(e, c)
+	e := &d.plan.Enums[c.Enum-1]
+	if e.Flags {
+		return flags(e, c)
 	}
-	return flags(&d.plan.Enums[c.Enum-1], c)
+	return enum(e, c)
 }
 
 // hexadecimal writes a number as 0x and its digits. In JSON that is a string: an address
 // has more bits than the readers' double can hold.
 func hexadecimal(_ *Decoder, c cell) form {
-	return form{width: 10, right: true}.asName(c.appendHex)
+	return form{width: len("0xffffffff"), right: true}.asName(c.appendHex)
 }
 
 func (c cell) appendDecimal(dst, rec []byte) []byte {
