@@ -68,12 +68,14 @@ var flags = []string{
 	"-O2",
 	"-g",
 	"-Wall", "-Wextra", "-Werror",
-	"-fdebug-compilation-dir=.",                                              // no folder of the builder in the object
-	"-nostdinc",                                                              // the C needs no header, so it finds none
-	"-fno-trigraphs",                                                         // the default of gnu11, as Vet assumes
-	"-fno-stack-protector",                                                   // some distributions turn it on, BPF has none
-	"-fno-crash-diagnostics",                                                 // no files in /tmp when clang itself fails
-	"-fno-color-diagnostics", "-fno-caret-diagnostics", "-fmessage-length=0", // complaints are parsed
+	"-fdebug-compilation-dir=.", // no folder of the builder in the object
+	"-nostdinc",                 // the C needs no header, so it finds none
+	"-fno-trigraphs",            // the default of gnu11, as Vet assumes
+	"-fno-stack-protector",      // some distributions turn it on, BPF has none
+	"-fno-crash-diagnostics",    // no files in /tmp when clang itself fails
+	"-fno-color-diagnostics",    // complaints are parsed, hence the next two as well
+	"-fno-caret-diagnostics",
+	"-fmessage-length=0",
 	"-ferror-limit=20", // the default, which maxOutput leans on
 	"-x", "c", "-c", "-", "-o", "-",
 }
@@ -142,6 +144,7 @@ func (c *Compiler) Start(ctx context.Context, o Options) (*Job, error) {
 	cmd.WaitDelay = time.Second // for pipes held open by something that left clang's process group
 	j.stdin, err = cmd.StdinPipe()
 	if err != nil {
+		j.cancel(err)
 		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Path, err), os.RemoveAll(dir))
 	}
 
@@ -172,7 +175,8 @@ func (c *Compiler) Start(ctx context.Context, o Options) (*Job, error) {
 	return j, nil
 }
 
-// confine sets the resource limits of a clang that has not read its C yet.
+// confine lowers the resource limits of a clang that has not read its C yet. A limit that
+// is lower already stays: only root could raise it.
 func confine(pid int, l Limits) error {
 	for _, limit := range []struct {
 		resource int
@@ -182,7 +186,12 @@ func confine(pid int, l Limits) error {
 		{unix.RLIMIT_FSIZE, uint64(l.Object)},
 		{unix.RLIMIT_CORE, 0},
 	} {
-		if err := unix.Prlimit(pid, limit.resource, &unix.Rlimit{Cur: limit.value, Max: limit.value}, nil); err != nil {
+		var now unix.Rlimit
+		if err := unix.Prlimit(pid, limit.resource, nil, &now); err != nil {
+			return fmt.Errorf("prlimit: %w", err)
+		}
+		lower := min(limit.value, now.Max)
+		if err := unix.Prlimit(pid, limit.resource, &unix.Rlimit{Cur: lower, Max: lower}, nil); err != nil {
 			return fmt.Errorf("prlimit: %w", err)
 		}
 	}

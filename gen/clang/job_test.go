@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const specName = "opens.yaml"
@@ -253,6 +255,22 @@ func TestLimits(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestLimitsAreSet(t *testing.T) {
+	j, _ := start(t, script(t, "cat >/dev/null\n"), Limits{Memory: 256 << 20, Object: 1 << 20})
+	for resource, want := range map[int]uint64{unix.RLIMIT_AS: 256 << 20, unix.RLIMIT_FSIZE: 1 << 20, unix.RLIMIT_CORE: 0} {
+		var got unix.Rlimit
+		if err := unix.Prlimit(j.pid, resource, nil, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Cur > want || got.Cur != got.Max {
+			t.Errorf("limit %d is %d of %d, want %d", resource, got.Cur, got.Max, want)
+		}
+	}
+	if err := confine(j.pid, Limits{Memory: 512 << 20, Object: 2 << 20}); err != nil {
+		t.Errorf("higher limits than there are: %v", err)
 	}
 }
 
