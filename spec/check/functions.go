@@ -111,10 +111,9 @@ func (b *body) size(n expr.Node, most int64) (int, bool) {
 	return int(v), true
 }
 
-// pointer infers an argument that leads to memory: a pointer, or the address of an
-// array or struct. An argument whose text lies in a tracepoint's record is one too.
-func (b *body) pointer(n expr.Node, what string) (operand, bool) {
-	o := b.infer(n)
+// pointer makes an argument something that leads to memory: a pointer, or the address of
+// an array or struct. An argument whose text lies in a tracepoint's record is one too.
+func (b *body) pointer(n expr.Node, o operand, what string) (operand, bool) {
 	if o.place && o.kind.Kind == ktype.Pointer {
 		o = b.read(o)
 	}
@@ -142,8 +141,9 @@ func (b *body) pointer(n expr.Node, what string) (operand, bool) {
 
 func (b *body) str(n *expr.Call) operand {
 	capacity := defaultString
-	if o, lacking := b.peekArray(n.Args[0]); !lacking && o > 0 {
-		capacity = o
+	o := b.infer(n.Args[0])
+	if o.place && o.kind.Kind == ktype.Array && o.kind.Len > 0 {
+		capacity = min(o.kind.Len, largestText)
 	}
 	if len(n.Args) == 2 {
 		size, ok := b.size(n.Args[1], largestText)
@@ -152,14 +152,13 @@ func (b *body) str(n *expr.Call) operand {
 		}
 		capacity = size
 	}
-	o := b.infer(n.Args[0])
 	if o.valid && !o.place && o.expr.Type.Kind == plan.String { // already a string: only its capacity changes
 		if len(n.Args) == 2 {
 			o.expr.Type.Size = capacity
 		}
 		return o
 	}
-	o, ok := b.pointer(n.Args[0], n.Func)
+	o, ok := b.pointer(n.Args[0], o, n.Func)
 	if !ok {
 		return operand{}
 	}
@@ -167,15 +166,6 @@ func (b *body) str(n *expr.Call) operand {
 		o.expr.Type.User = true
 	}
 	return b.called("str", plan.Type{Kind: plan.String, Size: capacity}, o.expr)
-}
-
-// peekArray reports the length of the char array that n is, 0 when it is none.
-func (b *body) peekArray(n expr.Node) (int, bool) {
-	o, lacking := b.tolerate(n, b.infer)
-	if o.valid && o.place && o.kind.Kind == ktype.Array {
-		return o.kind.Len, false
-	}
-	return 0, lacking
 }
 
 // textual is inferValue that takes a char array for the string it holds.
@@ -202,7 +192,7 @@ func (b *body) text(o operand) operand {
 
 func (b *body) buf(n *expr.Call) operand {
 	size, ok := b.size(n.Args[1], largestText)
-	o, okp := b.pointer(n.Args[0], n.Func)
+	o, okp := b.pointer(n.Args[0], b.infer(n.Args[0]), n.Func)
 	if !ok || !okp {
 		return operand{}
 	}

@@ -27,5 +27,4 @@ var Formats = map[string]Format{
 	"dev":      {Device, []Kind{Int}, Void, "the kernel's dev_t as major:minor"},
 	"string":   {Text, []Kind{Bytes}, String, "bytes as text, to the first NUL"},
 	"bytes":    {Plain, []Kind{String}, Bytes, "text as hexadecimal bytes"},
-	"bool":     {Plain, numbers, Bool, "true unless zero"},
 }
