@@ -184,7 +184,7 @@ func (k *Kernel) cType(text string) (Type, bool) {
 	var stars int
 	for _, w := range strings.Fields(text) {
 		switch w {
-		case "const", "volatile", "restrict", "__user":
+		case "const", "volatile", "restrict", "__user", "__rcu", "__percpu", "__seg_gs":
 		case "*":
 			stars++
 		default:

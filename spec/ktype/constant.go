@@ -109,9 +109,6 @@ func (k *Kernel) constantOf(raw btf.Type, name string) (Constant, bool) {
 
 // EnumOf names the values of a type, or is nil for a type that is no enum.
 func (k *Kernel) EnumOf(t Type) *Enum {
-	if t.enum != nil {
-		return t.enum
-	}
 	b, ok := t.raw.(*btf.Enum)
 	if !ok {
 		return nil
@@ -124,7 +121,23 @@ func (k *Kernel) EnumOf(t Type) *Enum {
 		e.Values = append(e.Values, EnumValue{Name: v.Name, Value: enumValue(v.Value, e.Size, e.Signed)})
 	}
 	slices.SortStableFunc(e.Values, func(x, y EnumValue) int { return cmp.Compare(x.Value, y.Value) })
+	e.Flags = areBits(e.Values)
 	return e
+}
+
+// areBits guesses that values combine: three or more of them, each 0 or a single bit. A
+// value that does not combine is shown by the same name either way.
+func areBits(values []EnumValue) bool {
+	var single int
+	for _, v := range values {
+		switch {
+		case v.Value < 0 || v.Value&(v.Value-1) != 0:
+			return false
+		case v.Value != 0:
+			single++
+		}
+	}
+	return single >= 3
 }
 
 // enumValue gives a value of at most 32 bits its sign back; BTF stores it in 32 bits.
@@ -166,7 +179,6 @@ type alias struct {
 // 7.2 has an enum tcp_state: the states are an anonymous enum of include/net/tcp_states.h.
 var aliases = []alias{
 	{name: "tcp_state", anchor: "TCP_ESTABLISHED", prefix: "TCP_"},                             // include/net/tcp_states.h
-	{name: "socket_state", anchor: "SS_UNCONNECTED", prefix: "SS_"},                            // include/uapi/linux/net.h
 	{name: "ip_protocol", anchor: "IPPROTO_TCP", prefix: "IPPROTO_"},                           // include/uapi/linux/in.h
 	{name: "drop_reason", anchor: "SKB_DROP_REASON_NOT_SPECIFIED", prefix: "SKB_DROP_REASON_"}, // include/net/dropreason-core.h
 	{name: "netfilter_hook", anchor: "NF_INET_PRE_ROUTING", prefix: "NF_INET_"},                // include/uapi/linux/netfilter.h

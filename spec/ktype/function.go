@@ -51,7 +51,7 @@ func (k *Kernel) Function(name string) (*Signature, error) {
 	var sig *Signature
 	for _, f := range funcs {
 		next := k.signature(name, f.Type, 0)
-		if next == nil {
+		if next == nil || len(funcs) > 1 && next.stub() {
 			continue
 		}
 		if sig != nil && sig.String() != next.String() {
@@ -64,6 +64,13 @@ func (k *Kernel) Function(name string) (*Signature, error) {
 	}
 	sig.Module = module
 	return sig, nil
+}
+
+// stub reports whether a function stands in for one that is not compiled in: the weak
+// system calls of kernel/sys_ni.c name their parameter so (__COND_SYSCALL,
+// arch/x86/include/asm/syscall_wrapper.h), and BTF up to 6.1 lists them beside the real.
+func (s *Signature) stub() bool {
+	return len(s.Params) == 1 && s.Params[0].Name == "__unused"
 }
 
 func ambiguous(what string, k *Kernel, n int) error {

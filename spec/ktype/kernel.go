@@ -252,7 +252,8 @@ func module(name string, data []byte, base image) (image, error) {
 }
 
 // named returns every type called name: the kernel's, or else those of the first
-// module that has one.
+// module that has one. The library also gives some whose names only begin alike when a
+// name holds three underscores (____fput, ____sys_recvmsg), so names are compared.
 func named[T btf.Type](k *Kernel, name string) (found []T, module string) {
 	k.each(func(m image) bool {
 		types, err := m.spec.AnyTypesByName(name)
@@ -260,7 +261,7 @@ func named[T btf.Type](k *Kernel, name string) (found []T, module string) {
 			return true
 		}
 		for _, t := range types {
-			if want, ok := t.(T); ok {
+			if want, ok := t.(T); ok && t.TypeName() == name {
 				found = append(found, want)
 			}
 		}

@@ -3,7 +3,6 @@ package ktype
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -147,22 +146,4 @@ func nearestMembers(list []Member, name string) []string {
 		hints = append(hints, fmt.Sprintf("%s (%s)", path, types[path]))
 	}
 	return slices.Clip(hints[:min(len(hints), maxHints)])
-}
-
-// Path finds a member by a dotted path through embedded structs: "__sk_common.skc_state".
-// The offset is from the start of t.
-func (t Type) Path(path string) (Member, error) {
-	var at int
-	for rest := path; ; {
-		name, more, dotted := strings.Cut(rest, ".")
-		m, err := t.Member(name)
-		if err != nil {
-			return Member{}, err
-		}
-		m.Offset += at
-		if !dotted {
-			return m, nil
-		}
-		t, at, rest = m.Type, m.Offset, more
-	}
 }

@@ -140,7 +140,7 @@ func (r *rawBTF) check() error {
 		}
 		_, size := r.typeAt(at)
 		if size == 0 {
-			return fmt.Errorf("BTF with types of unknown kind: is it of a kernel newer than this ebgen?")
+			return errors.New("BTF with types of unknown kind: is it of a kernel newer than this ebgen?")
 		}
 		if at += size; at > len(r.types) {
 			return errors.New("damaged BTF: a type is cut short")
@@ -185,11 +185,11 @@ func (r *rawBTF) all() iter.Seq[rawType] {
 // text returns the string at an offset, without copying; nil when there is none.
 func (r *rawBTF) text(offset uint32) []byte {
 	if r.base != nil {
-		if base := uint32(len(r.base.strings)); offset < base {
+		base := uint32(len(r.base.strings))
+		if offset < base {
 			return r.base.text(offset)
-		} else {
-			offset -= base
 		}
+		offset -= base
 	}
 	if uint64(offset) >= uint64(len(r.strings)) {
 		return nil
@@ -201,25 +201,24 @@ func (r *rawBTF) text(offset uint32) []byte {
 // offsets returns where in the string tables name stands as a whole string. The
 // strings of a kernel's BTF are unique, so there is mostly one.
 func (r *rawBTF) offsets(name string) []uint32 {
+	if name == "" {
+		return nil
+	}
 	var found []uint32
 	var start uint32
 	if r.base != nil {
 		found, start = r.base.offsets(name), uint32(len(r.base.strings))
 	}
-	whole := append(append([]byte{0}, name...), 0)
-	if name == "" {
-		return nil
-	}
-	if bytes.HasPrefix(r.strings, whole[1:]) { // the first string of a module has no NUL before it
-		found = append(found, start)
-	}
-	for at := 0; ; {
-		i := bytes.Index(r.strings[at:], whole)
+	terminated := append([]byte(name), 0)
+	for at := 0; ; at++ {
+		i := bytes.Index(r.strings[at:], terminated)
 		if i < 0 {
 			return found
 		}
-		found = append(found, start+uint32(at+i+1))
-		at += i + 1
+		at += i
+		if at == 0 || r.strings[at-1] == 0 { // a module's first string has nothing before it
+			found = append(found, start+uint32(at))
+		}
 	}
 }
 

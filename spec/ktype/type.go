@@ -41,7 +41,6 @@ type Type struct {
 
 	raw    btf.Type // nil for a type that no BTF describes
 	elem   *Type    // what a Pointer or Array without raw leads to or holds
-	enum   *Enum    // of a display type
 	kernel *Kernel  // where declared structs are completed
 }
 
@@ -230,12 +229,6 @@ func join(name, declarator string) string {
 // PointerTo is the type of a pointer to elem, as a cast makes it.
 func PointerTo(elem Type) Type {
 	return Type{Kind: Pointer, Size: pointerSize, elem: &elem, kernel: elem.kernel}
-}
-
-// Display is the type of a value of any width that is shown by the names of e. Its Size
-// is 0: the value keeps its own.
-func Display(e *Enum) Type {
-	return Type{Kind: Enumer, Typedef: e.Name, Name: e.Tag, enum: e}
 }
 
 // arrayOf is an array that no BTF describes.
