@@ -95,7 +95,7 @@ var (
 		{Type: &btf.Pointer{Target: (*btf.Void)(nil)}}, {Type: fixSockPointer}, {Type: fixInt},
 	}}
 	fixEntry = &btf.Struct{Name: "trace_entry", Size: 8, Members: []btf.Member{{Name: "pid", Type: fixInt, Offset: 32}}}
-	fixRaw   = &btf.Struct{Name: "trace_event_raw_set_state", Size: 24, Members: []btf.Member{
+	fixRaw   = &btf.Struct{Name: "trace_event_raw_inet_sock_set_state", Size: 24, Members: []btf.Member{
 		{Name: "ent", Type: fixEntry},
 		{Name: "skaddr", Type: &btf.Pointer{Target: &btf.Const{Type: (*btf.Void)(nil)}}, Offset: 64},
 		{Name: "oldstate", Type: fixInt, Offset: 128},
@@ -108,6 +108,7 @@ func fixtureTypes() []btf.Type {
 	types := []btf.Type{
 		fixBool, fixHuge, fixFloat, fixPort, fixSum, fixStates, fixSigned, fixWide, fixFlags, fixSocket, fixClash[0], fixClash[1],
 		fixProto, fixTCP, fixTwins[0], fixTwins[1], fixSame[0], fixSame[1], fixRaw,
+		&btf.Struct{Name: "trace_event_raw_only_a_class", Size: 8, Members: []btf.Member{{Name: "ent", Type: fixEntry}}},
 		&btf.Union{Name: "either", Size: 4, Members: []btf.Member{{Name: "x", Type: fixInt}, {Name: "y", Type: fixUint}}},
 		&btf.Typedef{Name: "handler_t", Type: &btf.Pointer{Target: &btf.FuncProto{Return: fixInt, Params: []btf.FuncParam{{Type: fixSockPointer}}}}},
 		&btf.Func{Name: "tcp_sendmsg", Type: fixSendmsg, Linkage: btf.GlobalFunc},

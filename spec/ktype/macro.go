@@ -7,6 +7,8 @@ import (
 	"sync"
 )
 
+//go:generate go run ./internal/genmacros
+
 // family is macros that belong together, as one part of the tables has them.
 type family struct {
 	name   string

@@ -2,7 +2,7 @@ package ktype
 
 import (
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -99,51 +99,58 @@ func (t Type) Member(name string) (Member, error) {
 // struct tcp_sock reaches skc_dport through four (inet_conn.icsk_inet.sk.__sk_common).
 const maxEmbedding = 5
 
-// nearestMembers lists what a wrong name may have meant: a member whose name is alike,
-// or, with the path that leads there, a member of an embedded struct that has the very
-// name. Only when there is neither, one of an embedded struct that is alike.
+// nearestMembers lists what a wrong name may have meant: the path to a member of an
+// embedded struct that has the very name, then members whose name is alike. Only when
+// there is neither, members of embedded structs that are alike.
 func nearestMembers(list []Member, name string) []string {
-	type candidate struct {
-		path string
-		m    Member
-	}
-	var same []candidate
-	alike := newRanking(name, maxHints)
-	deeper := newRanking(name, maxHints)
+	direct, deep := newRanking(name, maxHints), newRanking(name, maxHints)
 	types := map[string]Type{}
-	level := []candidate{}
-	for _, m := range list {
-		level = append(level, candidate{m.Name, m})
-	}
-	for depth := 0; depth < maxEmbedding && len(level) > 0; depth++ {
-		var next []candidate
-		for _, c := range level {
-			switch {
-			case depth > 0 && c.m.Name == name:
-				same = append(same, c)
-			case depth == 0 && alike.offer(c.m.Name, c.path),
-				depth > 0 && deeper.offer(c.m.Name, c.path):
-				types[c.path] = c.m.Type
-			}
-			if c.m.Type.Kind != Struct {
-				continue
-			}
-			for _, inner := range c.m.Type.Members() {
-				next = append(next, candidate{c.path + "." + inner.Name, inner})
-			}
+	var paths []string
+	for path, m := range withEmbedded(list) {
+		types[path] = m.Type
+		switch {
+		case m.Name == name:
+			paths = append(paths, path)
+		case m.Name == path:
+			direct.offer(m.Name, path)
+		default:
+			deep.offer(m.Name, path)
 		}
-		level = next
+	}
+	paths = append(paths, direct.names()...)
+	if len(paths) == 0 {
+		paths = deep.names()
 	}
 	var hints []string
-	for _, c := range same[:min(len(same), maxHints)] {
-		hints = append(hints, fmt.Sprintf("%s (%s)", c.path, c.m.Type))
-	}
-	rest := alike.names()
-	if len(hints)+len(rest) == 0 {
-		rest = deeper.names()
-	}
-	for _, path := range rest {
+	for _, path := range paths[:min(len(paths), maxHints)] {
 		hints = append(hints, fmt.Sprintf("%s (%s)", path, types[path]))
 	}
-	return slices.Clip(hints[:min(len(hints), maxHints)])
+	return hints
+}
+
+// withEmbedded walks members and the members of the structs among them, each with its
+// path, the least deep first.
+func withEmbedded(list []Member) iter.Seq2[string, Member] {
+	type member struct {
+		path string
+		Member
+	}
+	return func(yield func(string, Member) bool) {
+		var level []member
+		for _, m := range list {
+			level = append(level, member{m.Name, m})
+		}
+		for range maxEmbedding {
+			var next []member
+			for _, outer := range level {
+				if !yield(outer.path, outer.Member) {
+					return
+				}
+				for _, inner := range outer.Type.Members() {
+					next = append(next, member{outer.path + "." + inner.Name, inner})
+				}
+			}
+			level = next
+		}
+	}
 }

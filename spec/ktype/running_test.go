@@ -29,24 +29,25 @@ func running(t testing.TB) *Kernel {
 // What the catalogue and the documentation rely on, on every kernel.
 func TestKernels(t *testing.T) {
 	t.Run("running", func(t *testing.T) { relyOn(t, running(t)) })
-	dir := os.Getenv(storedVariable)
-	if dir == "" {
-		t.Logf("no stored kernels: $%s is not set", storedVariable)
-		return
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.btf"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no *.btf in $%s: %v", storedVariable, err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			k, err := Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			relyOn(t, k)
-		})
-	}
+	t.Run("stored", func(t *testing.T) {
+		dir := os.Getenv(storedVariable)
+		if dir == "" {
+			t.Skipf("$%s names no folder of other kernels' BTF", storedVariable)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.btf"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no *.btf in $%s: %v", storedVariable, err)
+		}
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				k, err := Open(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				relyOn(t, k)
+			})
+		}
+	})
 }
 
 func relyOn(t *testing.T, k *Kernel) {
@@ -193,14 +194,18 @@ func TestRunningTracepoints(t *testing.T) {
 // agreeOnSyscall compares a record of the table with the running kernel's.
 func agreeOnSyscall(t *testing.T, k *Kernel, name string, live *Format) {
 	t.Helper()
+	complain := t.Errorf
+	if !strings.HasPrefix(k.Release(), syscallsOf) { // system calls are added, and arguments renamed
+		complain = t.Logf
+	}
 	table, err := k.Tracepoint(syscallCategory, name)
 	if err != nil {
-		t.Errorf("%v: make the table again", err)
+		complain("%v: make the table again", err)
 		return
 	}
 	for i, f := range table.Fields {
 		if i >= len(live.Fields) || live.Fields[i].Name != f.Name || live.Fields[i].Offset != f.Offset {
-			t.Errorf("%s: the table has\n%s\nthe kernel\n%s", name, formatLines(table), formatLines(live))
+			complain("%s: the table has\n%s\nthe kernel\n%s", name, formatLines(table), formatLines(live))
 			return
 		}
 	}
@@ -219,6 +224,19 @@ func BenchmarkNearestFunctions(b *testing.B) {
 	k := running(b)
 	for b.Loop() {
 		k.NearestFunctions("tcp_retransmit_skp")
+	}
+}
+
+func BenchmarkNoMember(b *testing.B) {
+	k := running(b)
+	task, err := k.Named("struct", "task_struct")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := task.Member("staet"); err == nil {
+			b.Fatal("found")
+		}
 	}
 }
 

@@ -5,10 +5,8 @@ import (
 	"strings"
 )
 
-//go:generate go run ./internal/gensyscalls
-//go:generate go run ./internal/genmacros
-
-// syscall is one row of the table of system calls.
+// syscall is one row of the table of system calls. The table depends on the kernel that
+// makes it, so it is made by hand and not by go generate: see internal/gensyscalls.
 type syscall struct {
 	traced       string // as its tracepoints are called: sys_enter_TRACED
 	name         string // as its number is called, "" when that is the same

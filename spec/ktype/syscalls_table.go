@@ -2,6 +2,9 @@
 
 package ktype
 
+// syscallsOf is the kernel whose tracefs gave the arguments.
+const syscallsOf = "6.18.44"
+
 // syscalls are the system calls of 64-bit Linux, sorted by their traced name.
 var syscalls = []syscall{
 	{traced: "accept", amd64: 43, arm64: 202, args: "int fd, struct sockaddr * upeer_sockaddr, int * upeer_addrlen"},

@@ -39,18 +39,26 @@ const (
 const rawEvent = "trace_event_raw_"
 
 // Tracepoint returns the record of category:name. The running kernel's tracefs is the
-// authority; a stored kernel's BTF has the record only of an event that is named like
-// its class. System calls come from a table (Syscall), their records have one shape.
+// authority; where it may not be read, and for a stored kernel, BTF has the record of
+// an event that is named like its class. System calls come from a table (Syscall): their
+// records have one shape.
 func (k *Kernel) Tracepoint(category, name string) (*Format, error) {
 	if category == syscallCategory {
 		return k.syscallFormat(name)
 	}
-	if k.running {
-		return k.liveFormat(category, name)
+	if !k.running {
+		return k.storedFormat(name)
 	}
-	return k.storedFormat(name)
+	live, err := k.liveFormat(category, name)
+	if errors.Is(err, fs.ErrPermission) {
+		if stored, storedErr := k.storedFormat(name); storedErr == nil || errors.Is(storedErr, ErrNotFound) {
+			return stored, storedErr
+		}
+	}
+	return live, err
 }
 
+// liveFormat reads a record's layout from the running kernel's tracefs.
 func (k *Kernel) liveFormat(category, name string) (*Format, error) {
 	t, err := k.events()
 	if err != nil {
@@ -186,14 +194,15 @@ func word(size int, signed bool) Type {
 	return arrayOf(word(1, false), size)
 }
 
-// storedFormat reads a record's layout from its struct in BTF.
+// storedFormat reads a record's layout from its struct in BTF. A class has such a struct
+// too, so the name must be a tracepoint's.
 func (k *Kernel) storedFormat(name string) (*Format, error) {
+	if _, err := k.RawTracepoint(name); err != nil {
+		return nil, err
+	}
 	t, err := k.tagged(rawEvent+name, false)
 	if errors.Is(err, ErrNotFound) {
-		if _, err := k.RawTracepoint(name); err == nil {
-			return nil, fmt.Errorf("tracepoint %s: the BTF of kernel %s does not tell its record from those of its class; rawtracepoint:%s has typed arguments", name, k.release, name)
-		}
-		return nil, k.notFound("tracepoint", name, k.NearestTracepoints)
+		return nil, fmt.Errorf("tracepoint %s: the BTF of kernel %s does not tell its record from those of its class; rawtracepoint:%s has typed arguments", name, k.release, name)
 	}
 	if err != nil {
 		return nil, err

@@ -101,19 +101,21 @@ func TestParseFormatRefuses(t *testing.T) {
 
 func TestStoredTracepoint(t *testing.T) {
 	k := fixture(t)
-	f, err := k.Tracepoint("sock", "set_state")
+	f, err := k.Tracepoint("sock", "inet_sock_set_state")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "void * skaddr at 8+8\nint oldstate at 16+4 signed\nchar [0] name at 20+4 dynamic"
-	if got := formatLines(f); got != want || f.Struct != "trace_event_raw_set_state" {
+	if got := formatLines(f); got != want || f.Struct != "trace_event_raw_inet_sock_set_state" {
 		t.Errorf("struct %s\n%s\nwant\n%s", f.Struct, got, want)
 	}
-	_, err = k.Tracepoint("sock", "inet_sock_set_state")
-	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "rawtracepoint:inet_sock_set_state") {
+	_, err = k.Tracepoint("sock", "named_by_class")
+	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "rawtracepoint:named_by_class") {
 		t.Errorf("an event of another class: %v, want a way out", err)
 	}
-	if _, err = k.Tracepoint("sock", "no_such_event"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("an absent event: %v, want ErrNotFound", err)
+	for _, absent := range []string{"no_such_event", "only_a_class"} {
+		if _, err = k.Tracepoint("sock", absent); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s is no event, but: %v", absent, err)
+		}
 	}
 }
