@@ -49,6 +49,10 @@ func newPump(c channel, o Options) *pump {
 // run pumps until ctx is done, the count is met or something fails. An error of the
 // output ends it and is kept in p.failed; the error returned is one of the channel.
 func (p *pump) run(ctx context.Context) error {
+	p.flush(ctx) // what stands before the first record, such as a header
+	if p.failed != nil {
+		return nil
+	}
 	tick := time.NewTimer(p.interval)
 	defer tick.Stop()
 	for empty := 0; ; {

@@ -67,7 +67,7 @@ func call(n int) {
 // list is a sink that keeps its records and can be told to fail or to stop taking.
 type list struct {
 	waiting, records [][]byte
-	flushing         func() error // called before a flush takes effect
+	flushing         func() error // called before a flush of records takes effect
 }
 
 func (l *list) Write(record []byte) error {
@@ -76,7 +76,7 @@ func (l *list) Write(record []byte) error {
 }
 
 func (l *list) Flush() error {
-	if l.flushing != nil {
+	if l.flushing != nil && len(l.waiting) > 0 {
 		if err := l.flushing(); err != nil {
 			return err
 		}

@@ -22,9 +22,11 @@ type flowScanner struct {
 // brackets reads a mapping or list in brackets, over as many lines as it has.
 func (s *scanner) brackets(pos int, at place) {
 	f := flowScanner{scanner: s}
+	kept := len(s.kept)
 	after := f.collection(pos, at, 0)
 	s.seen += f.items
 	if after < 0 {
+		s.kept = s.kept[:kept]
 		span := source.Span{Start: pos, End: s.commentAt(pos, s.lineEnd(pos))}
 		message := "this %c is not closed, or the brackets in it do not match"
 		if f.deep {
@@ -32,7 +34,7 @@ func (s *scanner) brackets(pos int, at place) {
 		}
 		s.fail(source.Span{Start: pos, End: pos + 1}, "", message, s.text[pos])
 		s.lose(span)
-		s.replace(span, false)
+		s.replace(span, Scalar{})
 		return
 	}
 	s.pos = s.nextLine(after - 1)
@@ -110,6 +112,14 @@ func (f *flowScanner) space(pos int) int {
 	return pos
 }
 
+// skipSpace is space without the comments.
+func (f *flowScanner) skipSpace(pos int) int {
+	for pos < len(f.text) && f.isBlankAt(pos) {
+		pos++
+	}
+	return pos
+}
+
 // key returns the key of a mapping's entry at pos, and the offset after its colon.
 func (f *flowScanner) key(pos int, at place) (string, int, bool) {
 	end := f.lineEnd(pos)
@@ -120,6 +130,7 @@ func (f *flowScanner) key(pos int, at place) (string, int, bool) {
 			return "", 0, false
 		}
 		colon := f.skipBlanks(close + 1)
+		f.keep(source.Span{Start: from, End: close + 1})
 		return f.text[pos+1 : close], colon + 1, colon < end && f.text[colon] == ':'
 	}
 	for ; pos < end && strings.IndexByte(",{}[]", f.text[pos]) < 0; pos++ {
@@ -158,8 +169,13 @@ func (f *flowScanner) item(pos int, at place, depth int) int {
 			return -1
 		}
 		after = close + 1
+		f.keep(source.Span{Start: pos, End: after})
 	default:
 		w.span.End = f.plainEnd(pos)
+		for next := f.skipSpace(w.span.End); next > w.span.End && next < len(f.text) && strings.IndexByte(",:}]#", f.text[next]) < 0; {
+			w.span.End = f.plainEnd(next)
+			next = f.skipSpace(w.span.End)
+		}
 		f.values = append(f.values, w)
 		return w.span.End
 	}

@@ -78,12 +78,24 @@ func newScalar(text string, start int, kind Kind, value string) Scalar {
 // plainScalar makes the scalar that stands at span, read as YAML would read it if
 // nothing in it had a meaning: a line break between words is a space.
 func plainScalar(text string, span source.Span) Scalar {
-	written := text[span.Start:span.End]
-	words := strings.FieldsFunc(written, func(r rune) bool { return r == '\n' })
-	for i := range words {
-		words[i] = strings.Trim(words[i], " \t\r")
+	var value strings.Builder
+	breaks := 0
+	for i, line := range strings.Split(text[span.Start:span.End], "\n") {
+		line = strings.Trim(line, " \t\r")
+		switch {
+		case i == 0:
+		case line == "":
+			breaks++
+			continue
+		case breaks > 0:
+			value.WriteString(strings.Repeat("\n", breaks))
+		default:
+			value.WriteByte(' ')
+		}
+		breaks = 0
+		value.WriteString(line)
 	}
-	return newScalar(text, span.Start, Plain, strings.Join(words, " "))
+	return newScalar(text, span.Start, Plain, value.String())
 }
 
 // aligner walks the file's text and a decoded value together. After a walk that

@@ -15,8 +15,9 @@ type scanner struct {
 	*reader
 	pos   int // offset of the line to read next
 	stack []frame
-	seen  int // values so far
-	tabs  int // lines indented by tabs
+	seen  int           // values so far
+	tabs  int           // lines indented by tabs
+	kept  []source.Span // see keep; in file order
 }
 
 // frame is an open key or list item: what is indented deeper belongs to it.
@@ -49,7 +50,46 @@ func (r *reader) scan() bool {
 			return false
 		}
 	}
+	s.tidy()
 	return true
+}
+
+// keep says that the text of span, in quotes or in a block, goes to go-yaml as it is.
+func (s *scanner) keep(span source.Span) {
+	if span.Start < span.End {
+		s.kept = append(s.kept, span)
+	}
+}
+
+// tidy makes the tabs of the rest of the shadow into spaces and takes out the blanks at
+// the ends of its lines: go-yaml 1.19 gives the tab's place for the value after it, and
+// moves the column of a value without quotes by the blanks behind it.
+func (s *scanner) tidy() {
+	trailing := 0 // blanks since the last visible character
+	next := s.kept
+	for i := 0; i <= len(s.text); i++ {
+		for len(next) > 0 && next[0].Start < i { // a quoted text that was read twice
+			next = next[1:]
+		}
+		if len(next) > 0 && i == next[0].Start {
+			i, next, trailing = next[0].End-1, next[1:], 0
+			continue
+		}
+		switch {
+		case i == len(s.text) || s.text[i] == '\n':
+			for j := i - trailing; j < i; j++ {
+				s.shadow[j] = gone
+			}
+			trailing = 0
+		case s.text[i] == '\t':
+			s.shadow[i] = ' '
+			trailing++
+		case s.text[i] == ' ' || s.text[i] == '\r':
+			trailing++
+		default:
+			trailing = 0
+		}
+	}
 }
 
 // lineEnd returns the offset just after the visible end of the line that holds pos.
@@ -197,6 +237,7 @@ func (s *scanner) key(pos, end int) (string, int, bool) {
 			return "", 0, false
 		}
 		if colon := s.skipBlanks(close + 1); colon < end && s.text[colon] == ':' && s.isBlankAt(colon+1) {
+			s.keep(source.Span{Start: pos, End: close + 1})
 			return s.text[pos+1 : close], colon + 1, true
 		}
 		return "", 0, false
@@ -306,6 +347,8 @@ func (s *scanner) belongs(pos int) bool {
 
 // block skips the lines of a block, whose text is nobody's business.
 func (s *scanner) block() {
+	start := s.pos
+	defer func() { s.keep(source.Span{Start: start, End: s.pos}) }()
 	for s.pos < len(s.text) && s.belongs(s.pos) {
 		first := s.skipBlanks(s.pos)
 		if spaces := leading(s.text[s.pos:]); spaces <= s.parent() && s.pos+spaces < first && !s.isBlankAt(first) {
@@ -328,10 +371,11 @@ func (s *scanner) quoted(pos int, at place) {
 		s.pos = s.nextLine(pos)
 		span := source.Span{Start: pos, End: s.lineEnd(pos)}
 		s.fail(span, "", "this %c has no closing %c", s.text[pos], s.text[pos])
-		s.replace(span, false)
+		s.replace(span, Scalar{})
 		return
 	}
 	w := written{span: source.Span{Start: pos, End: close + 1}, code: at.code}
+	s.keep(w.span)
 	if !s.blankOrComment(close + 1) {
 		w.extra = true
 		w.span.End = s.commentAt(close, s.lineEnd(close))
@@ -381,34 +425,35 @@ func (s *scanner) plain(pos int, at place) {
 	if !cut {
 		s.comment(w, lineEnd)
 	}
-	if deeper {
-		s.read[w.span.Start] = plainScalar(s.text, w.span)
-	}
 	s.judge(w)
 }
 
-// replace has go-yaml see a plain word at span. Code is remembered as it stands there,
-// since the checker can still find mistakes in it; anything else counts as not given.
-func (s *scanner) replace(span source.Span, code bool) {
-	s.read[span.Start] = Scalar{}
-	if code {
-		s.read[span.Start] = plainScalar(s.text, span)
-	}
+// replace has go-yaml see a plain word at span, and the reader the scalar.
+func (s *scanner) replace(span source.Span, scalar Scalar) {
+	s.read[span.Start] = scalar
 	s.cover(span)
 }
 
-// judge applies the table of traps to one value.
+// judge applies the table of traps to one value. Code that is caught stays in the
+// document, since the checker may find more mistakes in it; anything else that is
+// caught counts as not given. A value without quotes is ours to read, caught or not:
+// go-yaml 1.19 loses tabs in it, decodes numbers, and gives a wrong column when a
+// further line of it begins with `-`.
 func (s *scanner) judge(w written) {
 	s.seen++
 	w.text = s.text[w.span.Start:w.span.End]
 	if isQuote(w.text[0]) && !w.extra {
 		return
 	}
+	scalar := plainScalar(s.text, w.span)
 	for _, trap := range traps {
 		if trap.caught(w) {
 			s.fail(w.span, trap.hint(w), "%s", trap.message)
-			s.replace(w.span, w.code)
-			return
+			if !w.code {
+				scalar = Scalar{}
+			}
+			break
 		}
 	}
+	s.replace(w.span, scalar)
 }

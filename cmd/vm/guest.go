@@ -18,8 +18,10 @@ import (
 // host to take the machine away. It does not return.
 func guestMain() {
 	err := guest()
-	if err == nil {
-		select {} // the last frame is on its way; the host ends the machine when it has it
+	for err == nil {
+		// The last frame is on its way; the host ends the machine when it has it. Not
+		// select {}: Go would call that a deadlock and end init, which is a panic.
+		_ = unix.Pause()
 	}
 	// Without the port there is only the console, and the end of init is a panic, which
 	// the host reports with the console's last lines.

@@ -218,6 +218,9 @@ func (b *body) cast(n *expr.Cast) operand {
 		if t.Kind == ktype.Enumer && t.Size == 0 {
 			to.Size, to.Signed = from.Size, from.Signed // a display name fits any width
 		}
+		if n.Type.Name == "errno" { // the kernel returns them negative, the family is positive
+			to.Kind, to.Meaning, names = plan.Int, plan.Errno, nil
+		}
 		if big && !from.BigEndian {
 			return b.bigEndianCast(n, o, to)
 		}

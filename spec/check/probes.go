@@ -322,10 +322,11 @@ func syscall(k *ktype.Kernel, _, target string) ([]candidate, error) {
 	}
 	// struct syscall_trace_enter and _exit, kernel/trace/trace.h: 8 bytes of struct
 	// trace_entry, int nr, padding, then unsigned long args[] or long ret.
+	// The signature's name is the tracepoint's: uname(2) is traced as newuname.
 	const first = 16
-	c := candidate{kind: plan.Tracepoint, target: "syscalls:sys_enter_" + name, returnProbe: "syscall:" + name + ":return"}
+	c := candidate{kind: plan.Tracepoint, target: "syscalls:sys_enter_" + sig.Name, returnProbe: "syscall:" + name + ":return"}
 	if atReturn {
-		c.target, c.returnProbe = "syscalls:sys_exit_"+name, ""
+		c.target, c.returnProbe = "syscalls:sys_exit_"+sig.Name, ""
 		c.retval = &param{name: "retval", kind: sig.Return, plan: planType(sig.Return), source: plan.Source{From: plan.Context, Index: first, Size: 8}}
 		c.retval.plan.Meaning = plan.Errno
 		c.noArgs = "a system call's return has no arguments"
