@@ -172,7 +172,7 @@ func (f *flowScanner) item(pos int, at place, depth int) int {
 		f.keep(source.Span{Start: pos, End: after})
 	default:
 		w.span.End = f.plainEnd(pos)
-		for next := f.skipSpace(w.span.End); next > w.span.End && next < len(f.text) && strings.IndexByte(",:}]#", f.text[next]) < 0; {
+		for next := f.skipSpace(w.span.End); next > w.span.End && next < len(f.text) && strings.IndexByte(",}]#", f.text[next]) < 0; {
 			w.span.End = f.plainEnd(next)
 			next = f.skipSpace(w.span.End)
 		}

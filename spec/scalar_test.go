@@ -50,6 +50,7 @@ var shapes = []struct {
 	{"folded with deeper lines", "  f: >-\n    a +\n      b +\n    needle\n", Folded, "a +\n  b +\nneedle"},
 	{"flow", "  {e: b, f: a.needle == 3, g: c}\n", Plain, "a.needle == 3"},
 	{"flow over lines", "  {e: b, # needle\n  f: a.needle ==\n    3,\n  g: c}\n", Plain, "a.needle == 3"},
+	{"flow over lines from the key's line", "  e: {help: x\n    y, expr: a +\n    needle }\n  f: needle\n", Plain, "needle"},
 	{"flow quoted", "  {e: 'b', f: \"min(a, needle)\"}\n", DoubleQuoted, "min(a, needle)"},
 	{"mapping", "  f:\n    help: x\n    expr: a.needle\n", Plain, "a.needle"},
 	{"flow mapping", "  f: {help: x, expr: a.needle, format: y}\n", Plain, "a.needle"},

@@ -403,13 +403,13 @@ func (s *scanner) plain(pos int, at place) {
 			commented = commented || !s.isBlankAt(first)
 		case deeper:
 			s.lose(line)
-			s.cover(line)
+			s.blank(line)
 		case match != nil && !strings.Contains(s.text[w.span.Start:w.span.End], "?"):
 			deeper = true
 			s.fail(source.Span{Start: first, End: first + len(match[1])}, "begin it in the column of the key above; or that key should have no value",
 				"key %q is indented deeper than the key above, which has its value already", match[1])
 			s.lose(line)
-			s.cover(line)
+			s.blank(line)
 		case commented:
 			cut = true
 			s.fail(line, "quote the whole value, or drop the comment", "the comment above ended the value; this line no longer belongs to it")
@@ -428,17 +428,20 @@ func (s *scanner) plain(pos int, at place) {
 	s.judge(w)
 }
 
-// replace has go-yaml see a plain word at span, and the reader the scalar.
+// replace has go-yaml see plain words on the first line of span, and the reader the
+// scalar.
 func (s *scanner) replace(span source.Span, scalar Scalar) {
 	s.read[span.Start] = scalar
-	s.cover(span)
+	first := min(span.End, s.lineEnd(span.Start))
+	s.cover(source.Span{Start: span.Start, End: first})
+	s.blank(source.Span{Start: first, End: span.End})
 }
 
 // judge applies the table of traps to one value. Code that is caught stays in the
 // document, since the checker may find more mistakes in it; anything else that is
 // caught counts as not given. A value without quotes is ours to read, caught or not:
-// go-yaml 1.19 loses tabs in it, decodes numbers, and gives a wrong column when a
-// further line of it begins with `-`.
+// go-yaml 1.19 loses tabs in it, decodes numbers, gives a wrong column when a further
+// line of it begins with `-`, and refuses a further line inside { } on the key's line.
 func (s *scanner) judge(w written) {
 	s.seen++
 	w.text = s.text[w.span.Start:w.span.End]
