@@ -89,7 +89,7 @@ func (one Diagnostic) Format(f *File) string {
 	if one.Severity == Warning {
 		b.WriteString("warning: ")
 	}
-	b.WriteString(one.Message)
+	b.WriteString(printable(one.Message))
 	b.WriteByte('\n')
 	if line := f.Line(at.Line); strings.TrimSpace(line) != "" {
 		start := f.Offset(Position{Line: at.Line, Column: 1})
@@ -99,10 +99,10 @@ func (one Diagnostic) Format(f *File) string {
 		fmt.Fprintf(&b, "      | %s%s\n", blank(line[:from]), strings.Repeat("^", max(1, displaywidth.String(printable(line[from:to])))))
 	}
 	if one.Hint != "" {
-		fmt.Fprintf(&b, "hint: %s\n", one.Hint)
+		fmt.Fprintf(&b, "hint: %s\n", printable(one.Hint))
 	}
 	for _, note := range one.Notes {
-		fmt.Fprintf(&b, "note: %s\n", note)
+		fmt.Fprintf(&b, "note: %s\n", printable(note))
 	}
 	return b.String()
 }
