@@ -1,0 +1,87 @@
+package c
+
+import (
+	"regexp"
+	"strings"
+	"text/template"
+
+	"github.com/ebgen/ebgen/templates"
+)
+
+var files = template.Must(template.ParseFS(templates.Files, "*.tmpl"))
+
+// Pieces of C kept in package templates, each named for what it defines and listed
+// after those it builds on. A tracer gets the ones it uses.
+var (
+	typePieces = []string{"ip_addr", "ip_prefix", "flow", "owner", "owner_entry", "registers"}
+
+	functionPieces = []string{
+		"FIELD", "EXISTS", "NO_VALUE", "READ", "READ_USER", "READ_INT", "ZERO", "failure", "READ_STR", "READ_STR_USER",
+		"count_one", "failed", "missing", "DYNAMIC",
+		"be16_to_cpu", "be32_to_cpu", "be64_to_cpu",
+		"div_u64", "mod_u64", "magnitude", "div_s64", "mod_s64", "min_u64", "max_u64", "min_s64", "max_s64", "log2_u64",
+		"same_text", "same_as_param", "starts_with_param", "READ_COMM", "parent_tgid",
+		"ip_of_be32", "read_ip4", "read_ip4_user", "same_ip", "ip_listed",
+		"AF_INET", "AF_INET6", "sock_family", "flow_saddr", "flow_daddr", "flow_sport", "flow_dport", "flow_of",
+		"socket_inode", "sock_tracked", "owner_of", "owner_note", "file_socket",
+		"owner_created", "owner_grafted", "owner_returned", "owner_destroyed", "owner_swept",
+		"over_rate",
+	}
+)
+
+var word = regexp.MustCompile(`[A-Za-z_]\w*`)
+
+// noise is what a word in C does not count in: comments, strings, characters.
+var noise = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*|"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
+
+// words lists the identifiers in a piece of C.
+func words(text string) []string { return word.FindAllString(noise.ReplaceAllString(text, " "), -1) }
+
+// render prints one piece.
+func (p *printer) render(name string) string {
+	var b strings.Builder
+	if err := files.ExecuteTemplate(&b, name, p.kernel); err != nil {
+		panic(err) // the pieces are embedded, and their data is one struct
+	}
+	return b.String()
+}
+
+// use notes that a piece or helper is used, with all that it builds on, and returns its
+// name.
+func (p *printer) use(name string) string {
+	if p.used[name] {
+		return name
+	}
+	p.used[name] = true
+	if files.Lookup(name) != nil {
+		for _, w := range words(p.render(name)) {
+			if shared[w] {
+				p.use(w)
+			}
+		}
+	}
+	return name
+}
+
+// rendered prints those of the pieces that are used, in the given order.
+func (p *printer) rendered(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if p.used[name] {
+			out = append(out, p.render(name))
+		}
+	}
+	return out
+}
+
+// shared are the names of all pieces and helpers.
+var shared = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range append(typePieces, functionPieces...) {
+		names[name] = true
+	}
+	for _, h := range helpers {
+		names[h.Name] = true
+	}
+	return names
+}()
