@@ -1,0 +1,106 @@
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// commLen is the longest name of a thread: TASK_COMM_LEN with its NUL is 16
+// (include/linux/sched.h).
+const commLen = 15
+
+// process is a child of this process with a name of its own, which does what it is
+// told and nothing else. It is safe for concurrent use.
+type process struct {
+	pid  int
+	comm string
+
+	mu      sync.Mutex
+	command *exec.Cmd
+	in      io.WriteCloser
+	encoder *json.Encoder
+	decoder *json.Decoder
+	stderr  strings.Builder // why it died, if it does
+}
+
+// startProcess starts this program again under the name comm, in the namespaces of the
+// calling thread. When it returns the child has its name and waits for requests.
+func startProcess(comm string) (*process, error) {
+	if comm == "" || len(comm) > commLen {
+		return nil, fmt.Errorf("process name %q: 1 to %d bytes are wanted", comm, commLen)
+	}
+	// The link leads to the running program even when its file is gone.
+	command := exec.Command("/proc/self/exe")
+	command.Args = []string{comm}
+	command.Env = append(os.Environ(), childEnv+"="+comm)
+	p := &process{comm: comm, command: command}
+	command.Stderr = &p.stderr
+	in, err := command.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", comm, err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", comm, err)
+	}
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", comm, err)
+	}
+	p.pid, p.in, p.encoder, p.decoder = command.Process.Pid, in, json.NewEncoder(in), json.NewDecoder(out)
+	if _, err := p.read(); err != nil {
+		p.end()
+		return nil, err
+	}
+	return p, nil
+}
+
+// call makes the child carry out one request.
+func (p *process) call(q request) (*reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.encoder.Encode(q); err != nil {
+		return nil, fmt.Errorf("process %s: %w", p.comm, err)
+	}
+	return p.read()
+}
+
+// errNoHook is what a child that answers something else is most likely to mean.
+var errNoHook = errors.New("it does not answer: main or TestMain has to call workload.Main first")
+
+func (p *process) read() (*reply, error) {
+	r := new(reply)
+	if err := p.decoder.Decode(r); err != nil {
+		return nil, fmt.Errorf("process %s: %w", p.comm, errNoHook)
+	}
+	if r.Err != "" {
+		return nil, fmt.Errorf("process %s: %s", p.comm, r.Err)
+	}
+	return r, nil
+}
+
+// end lets the child exit and waits until the kernel has closed its sockets. A second
+// call does nothing.
+func (p *process) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.command == nil {
+		return
+	}
+	_ = p.in.Close()
+	_ = p.command.Wait() // how it exits says nothing: its answers have said it all
+	p.command = nil
+}
+
+// setComm names the calling thread (prctl(2), PR_SET_NAME).
+func setComm(name *byte) error {
+	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+}
