@@ -23,11 +23,11 @@ type result string
 
 const (
 	passed   result = "passed"
-	failed   result = "failed"      // the program's exit status is not 0
-	killed   result = "killed"      // the program was ended by a signal
-	timedOut result = "timed out"   // it, or the boot, took too long
-	panicked result = "panicked"    // the kernel panicked or oopsed
-	broken   result = "did not run" // the guest did not get so far as to run it
+	failed   result = "failed"    // the program's exit status is not 0
+	killed   result = "killed"    // the program was ended by a signal
+	timedOut result = "timed out" // it, or the boot, took too long
+	panicked result = "panicked"  // the kernel panicked or oopsed
+	broken   result = "broken"    // the guest could not run it, or ended before it did
 )
 
 // outcome is all there is to say about one run.
@@ -105,17 +105,19 @@ func (m *machine) run(ctx context.Context, stdout, stderr io.Writer, out func(in
 	}
 	s := &session{stdout: stdout, stderr: stderr, began: began, files: map[int][]byte{}}
 	err = s.listen(port)
-	cancelled := ctx.Err()
-	cancel() // ends QEMU, whether the guest is done or its stream is damaged
-	port.Close()
+	if s.ended || err != nil {
+		cancel() // ends QEMU; else it has ended by itself, or is about to
+	}
 	quit := wait()
+	port.Close()
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	if parent.Err() != nil {
 		return outcome{}, parent.Err()
 	}
 	if err != nil {
 		return outcome{}, err
 	}
-	o := s.outcome(cancelled != nil, m.timeout, console.String(), quit)
+	o := s.outcome(late, m.timeout, console.String(), quit)
 	o.total = time.Since(began)
 	for index, data := range s.files {
 		if !s.ended {

@@ -42,7 +42,7 @@ type exitError struct {
 
 func (e *exitError) Error() string {
 	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.status)
+		return ""
 	}
 	return e.err.Error()
 }
@@ -56,7 +56,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := newCommand().ExecuteContext(ctx)
 	stop()
-	os.Exit(report(err))
+	if err != nil && err.Error() != "" {
+		fmt.Fprintf(os.Stderr, "vm: %v\n", err)
+	}
+	os.Exit(exitStatus(err))
 }
 
 func newCommand() *cobra.Command {
@@ -74,21 +77,16 @@ func newCommand() *cobra.Command {
 
 func usageError(err error) error { return &exitError{statusUsage, err} }
 
-// report prints err, unless it is silent, and returns the exit status it stands for.
-func report(err error) int {
-	if err == nil {
-		return 0
-	}
-	status := statusVM
+// exitStatus returns the exit status that err stands for.
+func exitStatus(err error) int {
 	var exit *exitError
-	if errors.As(err, &exit) {
-		status = exit.status
-		if exit.err == nil {
-			return status
-		}
-	} else if errors.Is(err, context.Canceled) {
-		status = statusInterrupt
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.status
+	case errors.Is(err, context.Canceled):
+		return statusInterrupt
 	}
-	fmt.Fprintf(os.Stderr, "vm: %v\n", err)
-	return status
+	return statusVM
 }
