@@ -33,7 +33,11 @@ type ParamError struct {
 
 // Error is `--port: 70000 does not fit u16`.
 func (e *ParamError) Error() string {
-	return fmt.Sprintf("%s: %s %s", Flag(e.Param), e.Text, e.Why)
+	text := e.Text
+	if text == "" {
+		text = "''"
+	}
+	return fmt.Sprintf("%s: %s %s", Flag(e.Param), text, e.Why)
 }
 
 // Flag returns the command-line flag of a param: the name with dashes.
@@ -190,7 +194,7 @@ func someNames(values []plan.EnumValue) string {
 // digits), for durations and sizes with their units.
 func parseInt(t plan.Type, text string) (Value, error) {
 	digits, negative := strings.CutPrefix(text, "-")
-	n, err := strconv.ParseUint(digits, 0, 64)
+	n, err := parseDigits(digits)
 	if errors.Is(err, strconv.ErrRange) {
 		return nil, fmt.Errorf("does not fit %s", typeName(t))
 	}
@@ -214,6 +218,14 @@ func parseInt(t plan.Type, text string) (Value, error) {
 		n = -n
 	}
 	return encodeInt(t, n), nil
+}
+
+// parseDigits takes decimal, 0x… and octal 0… numbers as C does, with `_` between digits.
+func parseDigits(text string) (uint64, error) {
+	if text == "" || text[0] == '_' || text[len(text)-1] == '_' || strings.Contains(text, "__") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseUint(strings.ReplaceAll(text, "_", ""), 0, 64)
 }
 
 // fits reports whether the number with that magnitude and sign is a value of t.

@@ -20,8 +20,9 @@ type VerifierError struct {
 	File    string   // base name of the spec
 	Line    int      // in the spec, 0 when the log leads to no line of it
 	Cause   string   // in words, "" for a rejection that we have no words for
+	Verdict string   // the verifier's own sentence
 	Log     []string // all of it
-	Tail    []string // the lines that matter, the verifier's verdict last
+	Tail    []string // its last lines, which matter most
 	err     error
 }
 
@@ -36,21 +37,27 @@ func (e *VerifierError) Error() string {
 	if e.Cause != "" {
 		fmt.Fprintf(&b, ": %s", e.Cause)
 	}
-	if n := len(e.Tail); n > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.TrimSpace(e.Tail[n-1]))
+	if e.Verdict != "" {
+		fmt.Fprintf(&b, " (%s)", e.Verdict)
 	}
 	return b.String()
 }
 
 func (e *VerifierError) Unwrap() error { return e.err }
 
-// newVerifierError reads the log of a rejection. The log names source lines since Linux
-// 6.10; for older kernels the failing instruction's own line information stands in.
+// newVerifierError reads the log of a rejection. Where the log names no line of the
+// spec, which logs do since Linux 6.10, the failing instruction's own does.
 func newVerifierError(program, file string, rejected *ebpf.VerifierError, instructions asm.Instructions) *VerifierError {
 	e := readVerifierLog(rejected.Log, file)
 	e.Program, e.err = program, rejected
-	if e.Line == 0 {
-		e.Line = instructionLine(instructions, lastInstruction(rejected.Log), file)
+	before, after := instructionLines(instructions, lastInstruction(rejected.Log), file)
+	switch {
+	case poisoned.MatchString(e.Verdict) && after > 0:
+		// clang computes an address ahead of the statement that reads there, and gives the
+		// computation, which is what CO-RE has replaced, no line of its own.
+		e.Line = after
+	case e.Line == 0:
+		e.Line = before
 	}
 	return e
 }
@@ -79,26 +86,30 @@ func readVerifierLog(log []string, file string) *VerifierError {
 		if m == nil || path.Base(m[1]) != file {
 			continue
 		}
-		if n, err := strconv.Atoi(m[2]); err == nil {
+		// Line 0 is clang's for code that it made up.
+		if n, err := strconv.Atoi(m[2]); err == nil && n > 0 {
 			e.Line = n
 			break
 		}
 	}
-	e.Cause = causeOf(e.Tail)
+	e.Verdict, e.Cause = verdict(e.Tail)
 	return e
 }
 
-// causeOf looks for a known rejection, from the last line upwards: the verdict may be
-// followed by a remark.
-func causeOf(tail []string) string {
+// verdict looks for a known rejection, from the last line upwards: the verdict may be
+// followed by a remark. One that is not known is the last line.
+func verdict(tail []string) (line, cause string) {
 	for _, line := range slices.Backward(tail) {
 		for _, r := range rejections {
 			if r.pattern.MatchString(line) {
-				return r.cause
+				return strings.TrimSpace(line), r.cause
 			}
 		}
 	}
-	return ""
+	if n := len(tail); n > 0 {
+		return strings.TrimSpace(tail[n-1]), ""
+	}
+	return "", ""
 }
 
 // lastInstruction returns the number of the instruction at which the log ends, or -1.
@@ -113,18 +124,28 @@ func lastInstruction(log []string) int {
 	return -1
 }
 
-// instructionLine returns the last line of the spec at or before an instruction, or 0.
-func instructionLine(instructions asm.Instructions, number int, file string) int {
-	line := 0
+// instructionLines returns the lines of the spec that stand last at or before an
+// instruction and first at or after it, 0 where there is none.
+func instructionLines(instructions asm.Instructions, number int, file string) (before, after int) {
 	iter := instructions.Iterate()
-	for iter.Next() && int(iter.Offset) <= number {
+	for iter.Next() && after == 0 {
 		source, ok := iter.Ins.Source().(*btf.Line)
-		if ok && path.Base(source.FileName()) == file {
-			line = int(source.LineNumber())
+		if !ok || source.LineNumber() == 0 || path.Base(source.FileName()) != file {
+			continue
+		}
+		if int(iter.Offset) <= number {
+			before = int(source.LineNumber())
+		}
+		if int(iter.Offset) >= number {
+			after = int(source.LineNumber())
 		}
 	}
-	return line
+	return before, after
 }
+
+// poisoned is what the library makes of an instruction whose type or member the kernel
+// lacks: a call of helper 0xbad2310, or a load of that number (btf.COREBadRelocationSentinel).
+var poisoned = regexp.MustCompile(`invalid func unknown#195896080|r10 = 0xbad2310`)
 
 // rejection is one row: what the verifier writes and what it means here.
 type rejection struct {
@@ -135,19 +156,19 @@ type rejection struct {
 // rejections lists the verdicts that people meet, the more special first. Where kernels
 // word one differently, the pattern has both (`scalar` was `inv` before Linux 5.18).
 var rejections = []rejection{
-	{regexp.MustCompile(`invalid func unknown#195896080|r10 = 0xbad2310`), "the running kernel lacks a type or member that this line reads"},
+	{poisoned, "the running kernel lacks a type or member that this line reads"},
 	{regexp.MustCompile(`invalid mem access '(map_value|mem|ringbuf_mem|alloc_mem|ptr|trusted_ptr|rcu_ptr)\w*_or_null'`), "a pointer that may be NULL is used before it is compared with NULL"},
 	{regexp.MustCompile(`invalid mem access '(scalar|inv)'`), "a number is used as a pointer: kernel memory is read by bpf_probe_read_kernel, not by *"},
 	{regexp.MustCompile(`R\d+ !read_ok`), "a variable is read before it is set on some path"},
 	{regexp.MustCompile(`invalid (indirect )?(read from|access to) stack|invalid indirect read`), "bytes of a local variable are read that were never written"},
 	{regexp.MustCompile(`invalid write to stack|invalid stack .*off=-\d+|combined stack size|stack limit`), "the local variables need more than the 512 bytes of a BPF stack"},
-	{regexp.MustCompile(`min value is (negative|outside)|max value is outside|unbounded (memory access|min value)|unbounded variable`), "an index or size has no bound that the verifier can see: compare it with a constant, or mask it, before it is used"},
-	{regexp.MustCompile(`invalid access to (map value|memory|packet|mem)`), "an access reaches past the end of the memory it is made in"},
+	{regexp.MustCompile(`min value is negative|unbounded (memory access|min value)|unbounded variable`), "an index or size has no bound that the verifier can see: compare it with a constant, or mask it, before it is used"},
+	{regexp.MustCompile(`(min|max) value is outside|invalid access to (map value|memory|packet|mem)`), "an access reaches past the end of the memory it is made in"},
 	{regexp.MustCompile(`infinite loop detected|back-edge`), "a loop has no end that the verifier can see"},
 	{regexp.MustCompile(`program is too large|too complex|too many (jumps|instructions|states)`), "the program has too many paths or instructions for the verifier"},
 	{regexp.MustCompile(`Unreleased reference|reference leak`), "a reserved record is neither submitted nor discarded on some path"},
 	{regexp.MustCompile(`invalid bpf_context access`), "this kind of probe has no such argument"},
-	{regexp.MustCompile(`unknown func|program of this type cannot use helper|cannot use helper`), "this kernel does not offer the helper to this kind of program"},
+	{regexp.MustCompile(`(unknown|invalid) func|program of this type cannot use helper|cannot use helper`), "this kernel does not offer the helper to this kind of program"},
 	{regexp.MustCompile(`GPL.restricted|GPL-compatible`), "the helper is only for programs under a licence compatible with the GPL"},
 	{regexp.MustCompile(`pointer arithmetic|math between|pointer .*prohibited`), "arithmetic is done on a pointer that allows none"},
 	{regexp.MustCompile(`type=\S+ expected=`), "a helper is given a value of a kind that it does not take, such as a number for a pointer"},

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -46,6 +47,14 @@ func Name(source string) string {
 	return strings.TrimSuffix(filepath.Base(source), ".c") + ".o"
 }
 
+// compiled keeps what this process has compiled already.
+var compiled sync.Map // source to func() ([]byte, error)
+
+func once(source string) ([]byte, error) {
+	f, _ := compiled.LoadOrStore(source, sync.OnceValues(func() ([]byte, error) { return Compile(source) }))
+	return f.(func() ([]byte, error))()
+}
+
 // Load returns the object of a C file: the one made beforehand where there is such a
 // folder, else a fresh one. A test without clang and without the folder is skipped.
 func Load(t testing.TB, source string) []byte {
@@ -57,7 +66,7 @@ func Load(t testing.TB, source string) []byte {
 		}
 		return b
 	}
-	b, err := Compile(source)
+	b, err := once(source)
 	if errors.Is(err, exec.ErrNotFound) {
 		t.Skipf("no clang, and %s names no folder of objects", DirVariable)
 	}
