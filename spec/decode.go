@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/ebgen/ebgen/spec/source"
 )
@@ -362,93 +361,4 @@ func (r *reader) allowed(s Scalar, key Key) bool {
 	}
 	r.fail(s.Span(), hint, "%s has no %s %q", key.Level, key.Name, s.Value)
 	return false
-}
-
-// reported reports whether node stands for text that has its complaint.
-func (r *reader) reported(node ast.Node) bool {
-	s, ok := r.scalarOf(node)
-	return ok && !s.Given()
-}
-
-// scalarOf returns the scalar that node is. What YAML would decode (0x10, ~, true) is
-// taken as written: it means what expressions say it means.
-func (r *reader) scalarOf(node ast.Node) (Scalar, bool) {
-	if node == nil || isEmpty(node) {
-		return Scalar{}, false
-	}
-	start := r.start(node)
-	if s, ok := r.read[start]; ok {
-		return s, true
-	}
-	kind, value := Plain, node.GetToken().Value
-	switch n := node.(type) {
-	case *ast.StringNode:
-		value = n.Value
-		switch n.Token.Type {
-		case token.SingleQuoteType:
-			kind = SingleQuoted
-		case token.DoubleQuoteType:
-			kind = DoubleQuoted
-		}
-	case *ast.LiteralNode:
-		kind, value = Literal, n.Value.Value
-		if n.Start.Type == token.FoldedType {
-			kind = Folded
-		}
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
-	default:
-		return Scalar{}, false
-	}
-	return newScalar(r.text, start, kind, value), true
-}
-
-// flowSpan returns the place of a mapping or list in brackets that stands on one line.
-func (r *reader) flowSpan(node ast.Node) (source.Span, bool) {
-	var end *token.Token
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		if n.IsFlowStyle {
-			end = n.End
-		}
-	case *ast.SequenceNode:
-		if n.IsFlowStyle {
-			end = n.End
-		}
-	}
-	if end == nil {
-		return source.Span{}, false
-	}
-	span := source.Span{Start: r.start(node), End: r.offset(end.Position) + 1}
-	return span, span.Start < span.End && span.End <= len(r.text) && !strings.Contains(r.text[span.Start:span.End], "\n")
-}
-
-func isMapping(node ast.Node) bool {
-	switch node.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return true
-	}
-	return false
-}
-
-// isEmpty reports whether a key has nothing after its colon.
-func isEmpty(node ast.Node) bool {
-	null, ok := node.(*ast.NullNode)
-	return node == nil || ok && null.Token.Type == token.ImplicitNullType
-}
-
-// formOf names what a node is, as a message says it.
-func formOf(node ast.Node) string {
-	switch node.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "a mapping"
-	case *ast.SequenceNode:
-		return "a list"
-	case *ast.TagNode:
-		return "a tag (!)"
-	case *ast.AnchorNode:
-		return "an anchor (&)"
-	case *ast.AliasNode:
-		return "an alias (*)"
-	}
-	return "one value"
 }

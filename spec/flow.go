@@ -125,13 +125,13 @@ func (f *flowScanner) key(pos int, at place) (string, int, bool) {
 	end := f.lineEnd(pos)
 	from := pos
 	if q := f.text[pos]; q == '"' || q == '\'' {
-		close := f.closingQuote(pos, end)
-		if close < 0 {
+		closing := f.closingQuote(pos, end)
+		if closing < 0 {
 			return "", 0, false
 		}
-		colon := f.skipBlanks(close + 1)
-		f.keep(source.Span{Start: from, End: close + 1})
-		return f.text[pos+1 : close], colon + 1, colon < end && f.text[colon] == ':'
+		colon := f.skipBlanks(closing + 1)
+		f.keep(source.Span{Start: from, End: closing + 1})
+		return f.text[pos+1 : closing], colon + 1, colon < end && f.text[colon] == ':'
 	}
 	for ; pos < end && strings.IndexByte(",{}[]", f.text[pos]) < 0; pos++ {
 		if f.text[pos] != ':' {
@@ -164,11 +164,11 @@ func (f *flowScanner) item(pos int, at place, depth int) int {
 			return -1
 		}
 	case '"', '\'':
-		close := f.closingQuote(pos, len(f.text))
-		if close < 0 {
+		closing := f.closingQuote(pos, len(f.text))
+		if closing < 0 {
 			return -1
 		}
-		after = close + 1
+		after = closing + 1
 		f.keep(source.Span{Start: pos, End: after})
 	default:
 		w.span.End = f.plainEnd(pos)
@@ -201,8 +201,8 @@ scan:
 		case c == '#' && f.isBlankAt(i-1):
 			break scan
 		case (c == '"' || c == '\'') && (i == pos || !isWord(f.text[i-1])):
-			if close := f.closingQuote(i, end); close >= 0 {
-				i = close
+			if closing := f.closingQuote(i, end); closing >= 0 {
+				i = closing
 			}
 		case c == '(' || c == '[' || c == '{':
 			depth++

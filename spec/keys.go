@@ -122,10 +122,8 @@ func findKey(level Level, name string) (Key, bool) {
 	return Keys[i], true
 }
 
-// unknownKey says what is wrong with a key that level does not have, and what may
-// have been meant.
-//
-// The third result is the key of this level that was meant, or "".
+// unknownKey says what is wrong with a key that level does not have, with a hint, and
+// which key of this level was likely meant: "" for none.
 func unknownKey(level Level, name string) (message, hint, meant string) {
 	if slices.Contains(later[level], name) {
 		return fmt.Sprintf("this ebgen does not have %q yet", name), "", ""

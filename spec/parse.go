@@ -67,9 +67,9 @@ type reader struct {
 	doc            *Document
 }
 
-// fail adds an error. The first complaint that touches a line in the YAML itself is
-// the one worth reading, so it marks that line as broken.
+// fail adds an error. go-yaml is not asked for another one about the same line.
 func (r *reader) fail(span source.Span, hint, format string, args ...any) {
+	r.broken[r.file.Position(span.Start).Line] = true
 	r.add(source.Diagnostic{Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -202,7 +202,6 @@ func (r *reader) syntaxError(err error) int {
 		text, _, _ := strings.Cut(r.text[start:], "\n")
 		text = strings.TrimRight(text, " \t\r")
 		r.fail(source.Span{Start: start, End: start + len(text)}, hint, "%s", message)
-		r.broken[line] = true
 	}
 	return line
 }

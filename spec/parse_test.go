@@ -93,26 +93,25 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// TestHostile has megabytes that are slow for a careless reader. They must end, with
-// a complaint and without a crash; go-yaml alone takes minutes for the first two.
+// TestHostile has texts that are slow for a careless reader: go-yaml alone takes
+// minutes for a megabyte of the first two. They must end, with a complaint and
+// without a crash.
 func TestHostile(t *testing.T) {
+	const size = maxBytes / 8
 	for name, text := range map[string]string{
-		"brackets":       "a: " + strings.Repeat("[", maxBytes-10),
-		"dashes":         "a:\n " + strings.Repeat("- ", maxBytes/2-10),
-		"bracket lines":  strings.Repeat("a: [\n", maxBytes/5-1),
-		"tags":           strings.Repeat("!\n", maxBytes/2-1),
-		"question marks": strings.Repeat("? ", maxBytes/2-1),
-		"keys":           strings.Repeat("a: b\n", maxBytes/5-1),
-		"deep keys":      deepKeys(1000),
-		"quotes":         strings.Repeat("a: \"\n", maxBytes/5-1),
-		"flow quotes":    "a: {" + strings.Repeat("b: '', ", maxBytes/8),
+		"brackets":       "a: " + strings.Repeat("[", size-10),
+		"dashes":         "a:\n " + strings.Repeat("- ", size/2-10),
+		"bracket lines":  strings.Repeat("a: [\n", size/5-1),
+		"tags":           strings.Repeat("!\n", size/2-1),
+		"question marks": strings.Repeat("? ", size/2-1),
+		"keys":           strings.Repeat("a: b\n", size/5-1),
+		"deep keys":      deepKeys(500),
+		"quotes":         strings.Repeat("a: \"\n", size/5-1),
+		"flow quotes":    "a: {" + strings.Repeat("b: '', ", size/8),
 		"anchors":        "a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
-		"long value":     "a: " + strings.Repeat("x\n  ", maxBytes/5),
+		"long value":     "a: " + strings.Repeat("x\n  ", size/5),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if len(text) > maxBytes {
-				t.Fatalf("the text has %d bytes: it is refused before it is read", len(text))
-			}
 			if _, diags := Parse("t.yaml", []byte(text)); !diags.Failed() {
 				t.Error("no complaint")
 			}

@@ -92,38 +92,6 @@ func (s *scanner) tidy() {
 	}
 }
 
-// lineEnd returns the offset just after the visible end of the line that holds pos.
-func (s *scanner) lineEnd(pos int) int {
-	line, _, _ := strings.Cut(s.text[pos:], "\n")
-	return pos + len(strings.TrimRight(line, " \t\r"))
-}
-
-// nextLine returns the offset of the line after the one that holds pos.
-func (s *scanner) nextLine(pos int) int {
-	if i := strings.IndexByte(s.text[pos:], '\n'); i >= 0 {
-		return pos + i + 1
-	}
-	return len(s.text)
-}
-
-// skipBlanks returns the offset of the first character at or after pos that is
-// neither a space nor a tab.
-func (s *scanner) skipBlanks(pos int) int {
-	return pos + len(s.text[pos:]) - len(strings.TrimLeft(s.text[pos:], " \t"))
-}
-
-// isBlankAt reports whether pos is at white space or at the end.
-func (s *scanner) isBlankAt(pos int) bool {
-	return pos >= len(s.text) || strings.IndexByte(" \t\r\n", s.text[pos]) >= 0
-}
-
-// blankOrComment reports whether nothing, or only a comment, stands between pos and
-// the end of its line.
-func (s *scanner) blankOrComment(pos int) bool {
-	pos = s.skipBlanks(pos)
-	return s.isBlankAt(pos) || s.text[pos] == '#'
-}
-
 // line reads the line at pos: list dashes, a key, the value, and any further lines
 // that the value has.
 func (s *scanner) line() {
@@ -141,7 +109,7 @@ func (s *scanner) line() {
 	s.indentation(start, pos)
 	for pos < end && s.text[pos] == '-' && s.isBlankAt(pos+1) {
 		indent := pos - start
-		s.close(indent, true)
+		s.leave(indent, true)
 		s.stack = append(s.stack, frame{indent: indent})
 		if pos = s.skipBlanks(pos + 1); s.text[min(pos, end-1)] == '-' && s.isBlankAt(pos+1) {
 			break // a list in a list: no spec has one, see traps
@@ -150,7 +118,7 @@ func (s *scanner) line() {
 	if s.blankOrComment(pos) {
 		return
 	}
-	s.close(pos-start, false)
+	s.leave(pos-start, false)
 	at := s.place()
 	if !at.code && s.text[pos] == '?' && s.isBlankAt(pos+1) {
 		return // a complex key: go-yaml reads it, document complains
@@ -191,9 +159,9 @@ func (s *scanner) drop(span source.Span, hint, message string) {
 	s.blank(span)
 }
 
-// close leaves the frames that a line indented by indent does not belong to. The
+// leave closes the frames that a line indented by indent does not belong to. The
 // dashes of a list may stand in the column of the key that holds it.
-func (s *scanner) close(indent int, dash bool) {
+func (s *scanner) leave(indent int, dash bool) {
 	for len(s.stack) > 0 {
 		top := s.stack[len(s.stack)-1]
 		if top.indent < indent || top.indent == indent && dash && top.key != "" {
@@ -224,48 +192,7 @@ func (s *scanner) indentation(start, pos int) {
 	for i := start; i < pos; i++ {
 		s.shadow[i] = ' '
 	}
-	s.broken[s.file.Position(start).Line] = true
-}
-
-// key returns the key that begins at pos, if there is one, and the offset after its
-// colon. A key ends at a colon before a blank.
-func (s *scanner) key(pos, end int) (string, int, bool) {
-	from := pos
-	if q := s.text[pos]; q == '"' || q == '\'' {
-		close := s.closingQuote(pos, end)
-		if close < 0 {
-			return "", 0, false
-		}
-		if colon := s.skipBlanks(close + 1); colon < end && s.text[colon] == ':' && s.isBlankAt(colon+1) {
-			s.keep(source.Span{Start: pos, End: close + 1})
-			return s.text[pos+1 : close], colon + 1, true
-		}
-		return "", 0, false
-	}
-	for ; pos < end; pos++ {
-		switch {
-		case s.text[pos] == ':' && s.isBlankAt(pos+1):
-			return strings.TrimRight(s.text[from:pos], " \t"), pos + 1, true
-		case s.text[pos] == '#' && s.isBlankAt(pos-1), pos == from && strings.IndexByte("{[>|", s.text[pos]) >= 0:
-			return "", 0, false
-		}
-	}
-	return "", 0, false
-}
-
-// closingQuote returns the offset of the quote that closes the one at pos, or -1 when
-// there is none before end.
-func (s *scanner) closingQuote(pos, end int) int {
-	quote := s.text[pos]
-	for i := pos + 1; i < end; i++ {
-		switch {
-		case quote == '"' && s.text[i] == '\\', quote == '\'' && strings.HasPrefix(s.text[i:end], "''"):
-			i++
-		case s.text[i] == quote:
-			return i
-		}
-	}
-	return -1
+	s.broken[s.file.Position(start).Line] = true // a syntax error on it is likely of the same making
 }
 
 // unspacedPattern is a key whose colon is not followed by a space.
@@ -282,30 +209,12 @@ func (s *scanner) unspaced(pos, end int, at place) bool {
 	if _, known := findKey(at.level, name); !known && !at.names && at.level != TopLevel {
 		return false
 	}
-	if _, _, spaced := s.key(pos, end); spaced && !at.names && at.level != TopLevel {
-		return false
-	}
 	value := source.Span{Start: pos + match[4], End: s.commentAt(pos+match[4], end)}
 	s.fail(source.Span{Start: pos, End: value.End}, "write: "+name+": "+s.text[value.Start:value.End], "no space after the colon: YAML reads one word")
-	s.stack = append(s.stack, frame{indent: pos - (s.lineStart(pos)), key: name})
+	s.stack = append(s.stack, frame{indent: pos - s.lineStart(pos), key: name})
 	s.unspacedValues[pos] = plainScalar(s.text, value)
 	s.blank(value)
 	return true
-}
-
-// lineStart returns the offset of the line that holds pos.
-func (s *scanner) lineStart(pos int) int { return strings.LastIndexByte(s.text[:pos], '\n') + 1 }
-
-// commentAt returns where the value that begins at pos ends on its line: before the
-// blanks before a comment, or at end. Quotes do not hide a `#` from YAML in a value
-// that does not begin with one.
-func (s *scanner) commentAt(pos, end int) int {
-	for i := pos + 1; i < end; i++ {
-		if s.text[i] == '#' && s.isBlankAt(i-1) {
-			return pos + len(strings.TrimRight(s.text[pos:i], " \t"))
-		}
-	}
-	return end
 }
 
 // blockHeader is the header of a literal or folded block (YAML 1.2.2, 8.1.1).
@@ -360,25 +269,25 @@ func (s *scanner) block() {
 
 // quoted reads a value in quotes, over as many lines as belong to it.
 func (s *scanner) quoted(pos int, at place) {
-	close := -1
+	closing := -1
 	for {
-		if close = s.closingQuote(pos, s.pos); close >= 0 || s.pos >= len(s.text) || !s.belongs(s.pos) {
+		if closing = s.closingQuote(pos, s.pos); closing >= 0 || s.pos >= len(s.text) || !s.belongs(s.pos) {
 			break
 		}
 		s.pos = s.nextLine(s.pos)
 	}
-	if close < 0 {
+	if closing < 0 {
 		s.pos = s.nextLine(pos)
 		span := source.Span{Start: pos, End: s.lineEnd(pos)}
 		s.fail(span, "", "this %c has no closing %c", s.text[pos], s.text[pos])
 		s.replace(span, Scalar{})
 		return
 	}
-	w := written{span: source.Span{Start: pos, End: close + 1}, code: at.code}
+	w := written{span: source.Span{Start: pos, End: closing + 1}, code: at.code}
 	s.keep(w.span)
-	if !s.blankOrComment(close + 1) {
+	if !s.blankOrComment(closing + 1) {
 		w.extra = true
-		w.span.End = s.commentAt(close, s.lineEnd(close))
+		w.span.End = s.commentAt(closing, s.lineEnd(closing))
 	}
 	s.judge(w)
 	s.leftover()

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"regexp"
 
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
-
 	"github.com/ebgen/ebgen/spec/source"
 )
 
@@ -60,37 +57,4 @@ func (r *reader) lose(span source.Span) {
 	for _, match := range keyLike.FindAllStringSubmatch(r.text[span.Start:span.End], -1) {
 		r.lost[match[1]] = true
 	}
-}
-
-// offset turns go-yaml's position, the only one of its numbers that is right, into a
-// file offset. After `key:` and a tab it points at the tab.
-func (r *reader) offset(at *token.Position) int {
-	offset := r.file.Offset(source.Position{Line: at.Line, Column: max(at.Column, 1)})
-	for offset < len(r.text) && (r.text[offset] == ' ' || r.text[offset] == '\t') {
-		offset++
-	}
-	return offset
-}
-
-// start returns the file offset at which a node begins.
-func (r *reader) start(node ast.Node) int {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return r.start(n.Values[0])
-		}
-	case *ast.MappingValueNode:
-		return r.start(n.Key)
-	}
-	return r.offset(node.GetToken().Position)
-}
-
-// tokenSpan returns the place of a node's first word, for a complaint about the whole.
-func (r *reader) tokenSpan(node ast.Node) source.Span {
-	start := r.start(node)
-	end := start
-	for end < len(r.text) && r.text[end] != '\n' && r.text[end] != '\r' && r.text[end] != ' ' {
-		end++
-	}
-	return source.Span{Start: start, End: end}
 }
