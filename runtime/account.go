@@ -31,6 +31,7 @@ type Account struct {
 	FailedReads uint64 // reads of kernel memory that failed; their fields are absent
 	Limited     uint64 // records above the spec's rate limit
 	OwnersFull  uint64 // sockets whose owner was not noted, the map being full
+	OwnersBlind bool   // sockets opened after the start have no known owner: nothing could be attached to see them
 	Missed      uint64 // events for which the kernel could not run a program
 }
 
@@ -55,6 +56,9 @@ func (a *Account) losses() []string {
 		if row.n > 0 {
 			lines = append(lines, fmt.Sprintf("%d %s", row.n, row.text))
 		}
+	}
+	if a.OwnersBlind {
+		lines = append(lines, "owners of sockets opened after the start are not known: nothing could be attached to see them")
 	}
 	return lines
 }

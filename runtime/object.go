@@ -24,6 +24,7 @@ type tracer struct {
 	globals  *globals
 	channel  channel
 	verbose  func(format string, args ...any)
+	blind    bool                                // no way to see sockets opened could be attached
 	refused  map[plan.AttachKind]*attach.Refusal // kinds that this kernel refuses altogether
 	programs []*ebpf.Program
 	links    []*attach.Link
@@ -105,17 +106,46 @@ func setStart(spec *ebpf.CollectionSpec) error {
 // open already, so that none falls between.
 func (t *tracer) attachAll(ctx context.Context) error {
 	if owners := t.plan.Owners; owners != nil {
-		for i := range owners.Probes {
-			if err := t.attach(ctx, &owners.Probes[i]); err != nil {
-				return err
-			}
-		}
-		if err := t.sweep(owners.Sweep); err != nil {
+		if err := t.attachOwners(ctx, owners); err != nil {
 			return err
 		}
 	}
-	for i := range t.plan.Probes {
-		if err := t.attach(ctx, &t.plan.Probes[i]); err != nil {
+	return t.attachEach(ctx, t.plan.Probes)
+}
+
+// attachOwners attaches the first way to learn owners that this kernel allows, and then
+// looks at the sockets that are open. Without any way only those have a known owner.
+func (t *tracer) attachOwners(ctx context.Context, owners *plan.Owners) error {
+	if err := t.attachEach(ctx, owners.Probes); err != nil {
+		return err
+	}
+	t.blind = len(owners.Ways) > 0
+	for _, way := range owners.Ways {
+		links, programs := len(t.links), len(t.programs)
+		err := t.attachEach(ctx, way)
+		if err == nil {
+			t.blind = false
+			break
+		}
+		var impossible *AttachError
+		if !errors.As(err, &impossible) {
+			return err
+		}
+		for _, l := range t.links[links:] {
+			err = errors.Join(err, l.Close())
+		}
+		for _, p := range t.programs[programs:] {
+			err = errors.Join(err, p.Close())
+		}
+		t.links, t.programs = t.links[:links], t.programs[:programs]
+		t.verbose("owners: another way is tried")
+	}
+	return t.sweep(owners.Sweep)
+}
+
+func (t *tracer) attachEach(ctx context.Context, probes []plan.Probe) error {
+	for i := range probes {
+		if err := t.attach(ctx, &probes[i]); err != nil {
 			return err
 		}
 	}
@@ -165,6 +195,7 @@ func (t *tracer) account() *Account {
 		FailedReads: t.globals.counter("failed_reads"),
 		Limited:     t.globals.counter("limited"),
 		OwnersFull:  t.globals.counter("owners_full"),
+		OwnersBlind: t.blind,
 	}
 	for _, l := range t.links {
 		a.Missed += l.Missed()
