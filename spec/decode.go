@@ -34,7 +34,7 @@ func (r *reader) document(body ast.Node) {
 	}
 	r.complete(top, source.Span{Start: r.start(body), End: r.start(body)}, "the spec")
 	d := r.doc
-	if name := top.one("name"); name.Given() && r.identifier(name) {
+	if name := top.one("name"); name.Given() && (titlePattern.MatchString(name.Value) || r.identifier(name)) {
 		d.Name = name
 	}
 	d.Description = top.one("description")
@@ -288,6 +288,7 @@ func (s section) named(name string) []namedSection {
 // command line. C compilers keep at least 63 characters of a name apart (C11 5.2.4.1).
 var (
 	identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	titlePattern      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`) // a spec's own name: C writes its hyphens as _
 	notIdentifier     = regexp.MustCompile(`[^A-Za-z0-9_]+`)
 )
 

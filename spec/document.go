@@ -25,7 +25,7 @@ import (
 // diagnostics hold an error the rest is still there to be checked.
 type Document struct {
 	File        *source.File
-	Name        Scalar // a C identifier
+	Name        Scalar // a C identifier, in which hyphens may stand for _
 	Description Scalar
 	Params      []Param
 	Probes      []Scalar // each a probe, or alternatives `a | b`

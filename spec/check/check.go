@@ -78,7 +78,7 @@ func Check(doc *spec.Document, found *source.Diagnostics, kernel *ktype.Kernel, 
 
 func (c *checker) describe() {
 	c.plan.Version = plan.Version
-	c.plan.Name = c.doc.Name.Value
+	c.plan.Name = strings.ReplaceAll(c.doc.Name.Value, "-", "_")
 	c.plan.Description = strings.TrimSpace(c.doc.Description.Value)
 	c.plan.File = filepath.Base(c.doc.File.Name())
 	c.plan.Line = max(1, c.doc.File.Position(c.doc.Name.Span().Start).Line)

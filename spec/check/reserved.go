@@ -14,16 +14,16 @@ var reservedWords = []string{
 
 // reserve refuses names that the generated C cannot take.
 func (c *checker) reserve() {
-	if s := c.doc.Name; slices.Contains(reservedWords, s.Value) {
+	if s := c.doc.Name; slices.Contains(reservedWords, c.plan.Name) {
 		c.diags.Errorf(s.Span(), "a spec cannot be named %q: the generated C uses that word", s.Value)
 	}
 	for _, p := range c.doc.Params {
-		if slices.Contains(reservedWords, p.Name.Value) || p.Name.Value == c.doc.Name.Value {
+		if slices.Contains(reservedWords, p.Name.Value) || p.Name.Value == c.plan.Name {
 			c.diags.Errorf(p.Name.Span(), "a parameter cannot be named %q: the generated C uses that word", p.Name.Value)
 		}
 	}
 	for name := range c.escape {
-		if slices.Contains(reservedWords, name) || name == c.doc.Name.Value {
+		if slices.Contains(reservedWords, name) || name == c.plan.Name {
 			c.diags.Errorf(c.doc.C.Span(), "a function cannot be named %q: the generated C uses that word", name)
 		}
 	}
