@@ -27,7 +27,9 @@ func newFetchCommand() *cobra.Command {
 		Short: "Download the matrix of Debian kernels, once",
 		Long: `Download and unpack Debian's cloud kernels, those that are not there yet, into
 $EBGEN_VM_CACHE or ebgen/vm in the user's cache directory. This machine's
-package state is not touched; its mirror and proxy are used.`,
+package state is not touched; its mirror and proxy are used.
+
+Kernels: ` + seriesNames() + `.`,
 		Example: `  vm fetch
   vm fetch --kernel 6.1 --kernel sid --update
   sudo vm fetch --install`,
@@ -36,7 +38,7 @@ package state is not touched; its mirror and proxy are used.`,
 			return runFetch(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringSliceVar(&o.kernels, "kernel", []string{"all"}, "kernels to get: "+seriesNames()+" or all")
+	c.Flags().StringSliceVar(&o.kernels, "kernel", []string{"all"}, "kernels to get, or all")
 	c.Flags().BoolVar(&o.install, "install", false, "install missing programs with apt-get (needs root)")
 	c.Flags().BoolVar(&o.update, "update", false, "get again what is there: the suites move")
 	return c
@@ -71,6 +73,9 @@ func runFetch(ctx context.Context, o fetchOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	defer unlock()
+	if err := removeLeftovers(cache); err != nil {
+		return err
+	}
 	for _, s := range wanted {
 		began := time.Now()
 		k, err := cachedKernel(cache, s)
@@ -119,9 +124,21 @@ func lock(cache string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
+// workPattern names the folders in which kernels are made ready.
+const workPattern = ".fetch-*"
+
+// removeLeftovers removes what a killed fetch left behind; the caller holds the lock.
+func removeLeftovers(cache string) error {
+	dirs, err := filepath.Glob(filepath.Join(cache, workPattern))
+	for _, dir := range dirs {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
 // fetchKernel gets a series' newest kernel and puts it in the place of the one before.
 func fetchKernel(ctx context.Context, cache string, s series) (kernel, error) {
-	work, err := os.MkdirTemp(cache, ".fetch-")
+	work, err := os.MkdirTemp(cache, workPattern)
 	if err != nil {
 		return kernel{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -260,5 +259,5 @@ func sendFile(host *frameWriter, index int, name string) error {
 		return err
 	}
 	defer f.Close()
-	return host.copyFrom(io.Reader(f), frameOut, binary.LittleEndian.AppendUint32(nil, uint32(index))...)
+	return host.copyFrom(f, frameOut, binary.LittleEndian.AppendUint32(nil, uint32(index))...)
 }

@@ -219,7 +219,7 @@ const panicMark = "Kernel panic - not syncing: "
 // outcome tells the ways apart in which a run ends. quit is how QEMU ended.
 func (s *session) outcome(late bool, timeout time.Duration, console string, quit error) outcome {
 	o := outcome{boot: s.boot}
-	_, cause, panic := strings.Cut(console, panicMark)
+	_, cause, didPanic := strings.Cut(console, panicMark)
 	cause, _, _ = strings.Cut(cause, "\n")
 	switch {
 	case s.ended && s.failure != "":
@@ -231,7 +231,7 @@ func (s *session) outcome(late bool, timeout time.Duration, console string, quit
 	case s.ended:
 		o.result, o.status = failed, s.status.ExitStatus()
 		o.detail = fmt.Sprintf("exit status %d", o.status)
-	case panic:
+	case didPanic:
 		o.result, o.status, o.detail, o.console = panicked, statusVM, strings.TrimSpace(cause), console
 	case late && s.boot == 0:
 		o.result, o.status, o.console = timedOut, statusTimeout, console

@@ -32,17 +32,21 @@ func newRunCommand() *cobra.Command {
 		Short: "Run a program as root in a guest",
 		Long: `Boot a kernel, run PROGRAM as root in this working directory, and end with its
 exit status. Output comes live and apart. A PROGRAM with a slash is copied from
-this machine with its libraries; one without is the guest's own (busybox).
+this machine with its libraries; one without is the guest's own: busybox, whose
+shell prefers its applets, or a --copy.
 
 The folder testdata of the working directory comes along. EBGEN_* variables are
 passed on; EBGEN_VM is the kernel's release. A test's -coverprofile comes back.
 
-Exit status: the program's own, 128+N if signal N killed it, 124 time-out, 125 the
-guest panicked or did not start. With several kernels, the largest.`,
+Kernels: ` + seriesNames() + `, or the beginning of a release.
+
+Exit status: the program's own, 128+N if signal N killed it, 124 after a
+time-out, 125 if the guest panicked or did not start; with several kernels, the
+largest.`,
 		Example: `  CGO_ENABLED=0 go test -exec "$PWD/bin/vm run --kernel 6.1 --" ./runtime/...
   vm run --kernel all -- uname -r
-  vm run --kernel 5.10 --append lsm=lockdown,yama,bpf --modules veth -- ./probe.test
-  vm run --copy /sbin/tc --modules netem -- tc qdisc add dev lo root netem loss 30%`,
+  vm run --kernel 5.10 --append lsm=lockdown,yama,bpf -- ./lsm.test -test.v
+  vm run --copy /sbin/tc --modules netem -- tc qdisc add dev lo root netem`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError(errors.New("no program to run"))
@@ -55,7 +59,7 @@ guest panicked or did not start. With several kernels, the largest.`,
 	}
 	f := c.Flags()
 	f.SetInterspersed(false)
-	f.StringSliceVar(&o.kernels, "kernel", []string{"6.12"}, seriesNames()+", a release, or all")
+	f.StringSliceVar(&o.kernels, "kernel", []string{"6.12"}, "kernels to boot, or all")
 	f.StringSliceVar(&o.modules, "modules", nil, "modules to load: NAME[:PARAM=VALUE]...")
 	f.StringArrayVar(&o.copies, "copy", nil, "file or folder to take along: HOST[:GUEST]")
 	f.StringArrayVar(&o.outs, "out", nil, "file to bring back: GUEST[:HOST]")
