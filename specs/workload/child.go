@@ -15,9 +15,10 @@ type request struct {
 	Do     string         // one of orders
 	Socket int            // the number by which the parent calls the socket
 	Addr   netip.AddrPort // listen: with port 0; connect, begin: of the peer
-	Size   int            // more, send: bytes a call
+	Size   int            // send: bytes of the first call; see sendSize
 	Count  int            // send, open: calls
 	Dir    string         // open: see openName
+	Leave  Leave          // finish
 }
 
 // reply is the answer: a line of JSON on standard output.
@@ -38,47 +39,68 @@ type child struct {
 // is open then, as "tell" does.
 var orders = map[string]func(*child, *request, *reply) error{
 	"tell":    func(*child, *request, *reply) error { return nil },
-	"listen":  func(c *child, q *request, _ *reply) error { return c.put(q)(listenAt(q.Addr)) },
-	"connect": func(c *child, q *request, _ *reply) error { return c.put(q)(connectTo(q.Addr, 0)) },
-	"begin":   func(c *child, q *request, _ *reply) error { return c.put(q)(connectTo(q.Addr, unix.SOCK_NONBLOCK)) },
-	"accept":  func(c *child, q *request, _ *reply) error { return c.put(q)(c.sockets[q.Socket].accept()) },
-	"more": func(c *child, q *request, r *reply) error {
-		return c.sockets[q.Socket].sends(1, q.Size, unix.MSG_MORE, r)
-	},
-	"send":       func(c *child, q *request, r *reply) error { return c.sockets[q.Socket].sends(q.Count, q.Size, 0, r) },
-	"half-close": func(c *child, q *request, _ *reply) error { return c.sockets[q.Socket].halfClose() },
-	"close":      func(c *child, q *request, _ *reply) error { return c.put(q)(-1, nil) },
-	"open":       func(_ *child, q *request, r *reply) error { r.Returned = opens(q.Dir, q.Count); return nil },
+	"listen":  opens(func(q *request) (socket, error) { return listenAt(q.Addr) }),
+	"connect": opens(func(q *request) (socket, error) { return connectTo(q.Addr, 0) }),
+	"begin":   opens(func(q *request) (socket, error) { return connectTo(q.Addr, unix.SOCK_NONBLOCK) }),
+	"accept":  (*child).accept,
+	"send":    (*child).send,
+	"finish":  (*child).finish,
+	"open":    (*child).open,
 }
 
-// put returns a function that makes a new socket take the place of the one that the
-// request names, which is closed: a listener ends once it has accepted.
-func (c *child) put(q *request) func(socket, error) error {
-	return func(s socket, err error) error {
+// opens turns a way to open a socket into an order.
+func opens(way func(*request) (socket, error)) func(*child, *request, *reply) error {
+	return func(c *child, q *request, _ *reply) error {
+		s, err := way(q)
 		if err != nil {
 			return err
 		}
-		if old, ok := c.sockets[q.Socket]; ok {
-			old.close()
-			delete(c.sockets, q.Socket)
-		}
-		if s >= 0 {
-			c.sockets[q.Socket] = s
-		}
+		c.sockets[q.Socket] = s
 		return nil
 	}
 }
 
-// sends makes count calls of size bytes each.
-func (s socket) sends(count, size, flags int, r *reply) error {
-	for range count {
-		n, err := s.send(size, flags)
+// accept puts the connection in the place of the listening socket, which is closed.
+func (c *child) accept(q *request, _ *reply) error {
+	listener := c.sockets[q.Socket]
+	connection, err := listener.accept()
+	if err != nil {
+		return err
+	}
+	listener.close()
+	c.sockets[q.Socket] = connection
+	return nil
+}
+
+// send makes q.Count calls of bytes that are zero.
+func (c *child) send(q *request, r *reply) error {
+	for i := range q.Count {
+		n, err := c.sockets[q.Socket].send(sendSize(q.Size, i), 0)
 		if err != nil {
 			return err
 		}
 		r.Returned = append(r.Returned, n)
 	}
 	return nil
+}
+
+// finish sends a byte and a FIN as one segment: the byte waits for more, and the FIN
+// joins it (tcp_send_fin, net/ipv4/tcp_output.c). Two segments would be sent again one
+// by one. The byte waits 200 ms at most (tcp(7), TCP_CORK), so nothing else is done here.
+func (c *child) finish(q *request, _ *reply) error {
+	s := c.sockets[q.Socket]
+	if _, err := s.send(1, unix.MSG_MORE); err != nil {
+		return err
+	}
+	switch q.Leave {
+	case Exit:
+		unix.Exit(0) // at once, whatever Go would do before
+	case Close:
+		s.close()
+		delete(c.sockets, q.Socket)
+		return nil
+	}
+	return s.halfClose()
 }
 
 // obey carries out one request.

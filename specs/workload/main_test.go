@@ -14,6 +14,8 @@ func TestMain(m *testing.M) {
 	if Main() {
 		return
 	}
+	// A process under the race detector sleeps a second before it exits; children need not.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(m.Run())
 }
 

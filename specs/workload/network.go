@@ -71,6 +71,15 @@ func (n *network) do(f func() error) error {
 	return <-done
 }
 
+// start starts a process in the namespace.
+func (n *network) start(comm string) (p *process, err error) {
+	err = n.do(func() error {
+		p, err = startProcess(comm)
+		return err
+	})
+	return p, err
+}
+
 // close ends the thread.
 func (n *network) close() { close(n.work) }
 

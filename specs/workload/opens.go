@@ -68,19 +68,18 @@ func Opens(ctx context.Context, comm string, n int) (made []Opened, err error) {
 	return made, nil
 }
 
-// opens is what the child does: count calls, each file closed before the next is opened.
-func opens(dir string, count int) []int {
-	returned := make([]int, count)
-	for i := range count {
-		path, flags := openName(dir, i), openFlags[i%len(openFlags)]
-		fd, err := unix.Openat(unix.AT_FDCWD, path, flags, 0)
+// open makes q.Count openat calls and closes each file before the next is opened.
+func (c *child) open(q *request, r *reply) error {
+	r.Returned = make([]int, q.Count)
+	for i := range r.Returned {
+		fd, err := unix.Openat(unix.AT_FDCWD, openName(q.Dir, i), openFlags[i%len(openFlags)], 0)
 		var errno unix.Errno
 		if errors.As(err, &errno) {
-			returned[i] = -int(errno)
+			r.Returned[i] = -int(errno)
 			continue
 		}
-		returned[i] = fd
+		r.Returned[i] = fd
 		_ = unix.Close(fd)
 	}
-	return returned
+	return nil
 }

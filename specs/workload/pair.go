@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -29,6 +28,8 @@ func (f *Flow) check() error {
 		return fmt.Errorf("a socket in %s sends nothing again", f.State)
 	case f.Retransmits < 1:
 		return fmt.Errorf("%d retransmits are wanted, one is the least", f.Retransmits)
+	case f.Leave != Keep && f.Leave != Close && f.Leave != Exit:
+		return fmt.Errorf("a process cannot leave a socket by %q", f.Leave)
 	case f.Leave != Keep && !w.fin:
 		return fmt.Errorf("a socket that its process closes does not stay in %s", f.State)
 	case f.Accepted && w.unconnected:
@@ -45,6 +46,11 @@ type pair struct {
 	number   int    // of the sender's socket at its process
 	receiver socket // the listening one until SynSent is answered
 	made     Made
+}
+
+// newPair has neither end yet; number is to be another for each pair of one sender.
+func newPair(n *network, sender *process, number int, f Flow) *pair {
+	return &pair{way: ways[f.State], network: n, sender: sender, number: number, receiver: -1, made: Made{Flow: f, PID: sender.pid}}
 }
 
 // tell makes the sender carry out an order on its socket.
@@ -181,26 +187,13 @@ func (p *pair) transmit() error {
 			p.made.Local = r.Local
 		}
 		return err
-	case !p.fin:
-		_, err := p.tell("send", request{Size: 1, Count: 1})
+	case p.made.Leave == Exit:
+		return p.sender.dismiss(request{Do: "finish", Socket: p.number, Leave: Exit})
+	case p.fin:
+		_, err := p.tell("finish", request{Leave: p.made.Leave})
 		return err
 	}
-	// The byte waits for more, and the FIN joins it (tcp_send_fin, net/ipv4/tcp_output.c):
-	// two segments would be retransmitted one by one.
-	if _, err := p.tell("more", request{Size: 1}); err != nil {
-		return err
-	}
-	var err error
-	switch p.made.Leave {
-	case Keep:
-		_, err = p.tell("half-close", request{})
-	case Close:
-		_, err = p.tell("close", request{})
-	case Exit:
-		p.sender.end()
-	default:
-		err = errors.New("no such way to leave")
-	}
+	_, err := p.tell("send", request{Size: 1, Count: 1})
 	return err
 }
 

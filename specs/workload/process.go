@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -29,7 +28,6 @@ type process struct {
 	in      io.WriteCloser
 	encoder *json.Encoder
 	decoder *json.Decoder
-	stderr  strings.Builder // why it died, if it does
 }
 
 // startProcess starts this program again under the name comm, in the namespaces of the
@@ -38,12 +36,14 @@ func startProcess(comm string) (*process, error) {
 	if comm == "" || len(comm) > commLen {
 		return nil, fmt.Errorf("process name %q: 1 to %d bytes are wanted", comm, commLen)
 	}
+	if os.Getenv(childEnv) != "" {
+		return nil, fmt.Errorf("start %s: %w", comm, errNoHook) // or children would start children without end
+	}
 	// The link leads to the running program even when its file is gone.
 	command := exec.Command("/proc/self/exe")
 	command.Args = []string{comm}
 	command.Env = append(os.Environ(), childEnv+"="+comm)
-	p := &process{comm: comm, command: command}
-	command.Stderr = &p.stderr
+	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", comm, err)
@@ -55,10 +55,11 @@ func startProcess(comm string) (*process, error) {
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", comm, err)
 	}
-	p.pid, p.in, p.encoder, p.decoder = command.Process.Pid, in, json.NewEncoder(in), json.NewDecoder(out)
+	p := &process{pid: command.Process.Pid, comm: comm, command: command, in: in, encoder: json.NewEncoder(in), decoder: json.NewDecoder(out)}
 	if _, err := p.read(); err != nil {
+		_ = command.Process.Kill() // who knows what it does instead
 		p.end()
-		return nil, err
+		return nil, fmt.Errorf("%w; %w", err, errNoHook)
 	}
 	return p, nil
 }
@@ -73,13 +74,27 @@ func (p *process) call(q request) (*reply, error) {
 	return p.read()
 }
 
-// errNoHook is what a child that answers something else is most likely to mean.
-var errNoHook = errors.New("it does not answer: main or TestMain has to call workload.Main first")
+// dismiss makes the child carry out a last request, which is to exit, and waits until
+// the kernel has closed its sockets.
+func (p *process) dismiss(q request) error {
+	_, err := p.call(q)
+	if err == nil {
+		return fmt.Errorf("process %s: %s: it did not exit", p.comm, q.Do)
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	p.end()
+	return nil
+}
+
+// errNoHook is why a child does not do as a child should.
+var errNoHook = errors.New("main or TestMain has to call workload.Main first")
 
 func (p *process) read() (*reply, error) {
 	r := new(reply)
 	if err := p.decoder.Decode(r); err != nil {
-		return nil, fmt.Errorf("process %s: %w", p.comm, errNoHook)
+		return nil, fmt.Errorf("process %s does not answer: %w", p.comm, err)
 	}
 	if r.Err != "" {
 		return nil, fmt.Errorf("process %s: %s", p.comm, r.Err)

@@ -57,10 +57,8 @@ type Options struct {
 // (TCP_RTO_MIN, include/net/tcp.h), 1 s at first for a SYN (RFC 6298): if this process
 // gets no CPU for that long, more are made than wanted, and Made says so.
 func Retransmits(ctx context.Context, o Options) ([]Made, error) {
-	for _, f := range o.Flows {
-		if err := f.check(); err != nil {
-			return nil, err
-		}
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	n, err := newNetwork()
 	if err != nil {
@@ -70,6 +68,25 @@ func Retransmits(ctx context.Context, o Options) ([]Made, error) {
 	return n.retransmits(ctx, o)
 }
 
+// check refuses what cannot be made.
+func (o *Options) check() error {
+	of := map[string]int{} // flows, by process
+	for _, f := range o.Flows {
+		of[f.Comm]++
+	}
+	for i, f := range o.Flows {
+		err := f.check()
+		if err == nil && f.Leave == Exit && of[f.Comm] > 1 {
+			err = fmt.Errorf("process %s exits and has other flows", f.Comm)
+		}
+		if err != nil {
+			return fmt.Errorf("flow %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// retransmits is Retransmits in a namespace that is there.
 func (n *network) retransmits(ctx context.Context, o Options) ([]Made, error) {
 	if o.NoLossProbes {
 		if err := n.noLossProbes(); err != nil {
@@ -77,29 +94,25 @@ func (n *network) retransmits(ctx context.Context, o Options) ([]Made, error) {
 		}
 	}
 	senders := map[string]*process{}
-	defer func() {
-		for _, p := range senders {
-			p.end()
-		}
-	}()
 	var pairs []*pair
 	defer func() {
 		for _, p := range pairs {
 			p.close()
 		}
+		for _, p := range senders {
+			p.end()
+		}
 	}()
 	for i, f := range o.Flows {
-		if senders[f.Comm] == nil {
-			err := n.do(func() (err error) {
-				senders[f.Comm], err = startProcess(f.Comm)
-				return err
-			})
-			if err != nil {
-				delete(senders, f.Comm)
+		sender, ok := senders[f.Comm]
+		if !ok {
+			var err error
+			if sender, err = n.start(f.Comm); err != nil {
 				return nil, err
 			}
+			senders[f.Comm] = sender
 		}
-		p := &pair{way: ways[f.State], network: n, sender: senders[f.Comm], number: i, receiver: -1, made: Made{Flow: f, PID: senders[f.Comm].pid}}
+		p := newPair(n, sender, i, f)
 		pairs = append(pairs, p)
 		if err := p.open(ctx); err != nil {
 			return nil, fmt.Errorf("flow %d: %w", i, err)

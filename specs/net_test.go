@@ -1,0 +1,158 @@
+package specs_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ebgen/ebgen/specs/workload"
+)
+
+// flows has each way in which a socket comes to retransmit.
+var flows = []workload.Flow{
+	{Comm: "client", State: workload.Established, Retransmits: 2},
+	{Comm: "client6", State: workload.Established, Retransmits: 2, IPv6: true},
+	{Comm: "server", State: workload.Established, Retransmits: 1, Accepted: true},
+	{Comm: "server6", State: workload.CloseWait, Retransmits: 2, Accepted: true, IPv6: true},
+	{Comm: "half-closed", State: workload.CloseWait, Retransmits: 1},
+	{Comm: "closed-early", State: workload.FinWait1, Retransmits: 1, Leave: workload.Close},
+	{Comm: "exited-early", State: workload.LastAck, Retransmits: 1, Leave: workload.Exit},
+}
+
+// lines describes what was made as a tracer should: one line for each retransmit.
+func lines(made []workload.Made) []string {
+	var list []string
+	for _, m := range made {
+		for range m.Retransmits {
+			list = append(list, fmt.Sprintf("%d %s %v %v %s", m.PID, m.Comm, m.Local, m.Remote, strings.TrimPrefix(m.State.String(), "TCP_")))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// shown describes the records of a tcpretrans in the same way. Other tests may make
+// retransmits on this machine meanwhile: a record is left out when neither its flow nor
+// its owner is of what was made here.
+func shown(t *testing.T, one traced, made []workload.Made) []string {
+	t.Helper()
+	ours := map[string]bool{}
+	for _, m := range made {
+		ours[m.Local.String()], ours[fmt.Sprint(m.PID)] = true, true
+	}
+	var list []string
+	for _, r := range one.records {
+		owner, _ := r["owner"].(map[string]any)
+		flow, _ := r["flow"].(map[string]any)
+		at := func(addr, port string) string {
+			a := flow[addr].(string)
+			if strings.Contains(a, ":") {
+				a = "[" + a + "]"
+			}
+			return fmt.Sprintf("%s:%s", a, flow[port])
+		}
+		if flow == nil {
+			t.Errorf("a record without a flow: %v", r)
+			continue
+		}
+		line := fmt.Sprintf("%v %v %s %s %s", owner["pid"], owner["comm"], at("saddr", "sport"), at("daddr", "dport"), r["state"])
+		if ours[at("saddr", "sport")] || ours[fmt.Sprint(owner["pid"])] {
+			list = append(list, line)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func compare(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	count := map[string]int{}
+	for _, l := range want {
+		count[l]++
+	}
+	for _, l := range got {
+		count[l]--
+	}
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		switch {
+		case count[l] > 0:
+			t.Errorf("%s: %d missing: %s", what, count[l], l)
+		case count[l] < 0:
+			t.Errorf("%s: %d too many: %s", what, -count[l], l)
+		}
+	}
+}
+
+// TestTCPRetrans wants one record for each segment that the kernel counts in
+// RetransSegs, with the right owner, flow and state.
+func TestTCPRetrans(t *testing.T) {
+	var made []workload.Made
+	got := trace(t, nil, func(ctx context.Context) (err error) {
+		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows})
+		return err
+	}, "tcpretrans")
+	compare(t, "tcpretrans", shown(t, got[0], made), lines(made))
+}
+
+// TestTCPRetransOlderSockets starts the tracer when the sockets are open already.
+func TestTCPRetransOlderSockets(t *testing.T) {
+	ready, begin := make(chan struct{}), make(chan struct{})
+	result := make(chan error, 1)
+	var made []workload.Made
+	go func() {
+		var err error
+		made, err = workload.Retransmits(t.Context(), workload.Options{Flows: flows, Opened: func([]workload.Made) error {
+			close(ready)
+			<-begin
+			return nil
+		}})
+		result <- err
+	}()
+	select {
+	case <-ready:
+	case err := <-result:
+		t.Skipf("the workload: %v", err)
+	}
+	start := func() { close(begin) }
+	defer func() {
+		select {
+		case <-begin:
+		default:
+			close(begin) // a tracer that did not start leaves the workload to end
+		}
+	}()
+	got := trace(t, nil, func(ctx context.Context) error {
+		start()
+		return <-result
+	}, "tcpretrans")
+	compare(t, "tcpretrans", shown(t, got[0], made), lines(made))
+}
+
+// TestTCPRetransParams filters by owner in the kernel.
+func TestTCPRetransParams(t *testing.T) {
+	var made []workload.Made
+	got := trace(t, map[string][]string{"pids": {"1", "2"}}, func(ctx context.Context) (err error) {
+		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows[:1]})
+		return err
+	}, "tcpretrans")
+	if n := len(got[0].records); n != 0 || len(made) != 1 {
+		t.Errorf("%d records of sockets that processes 1 and 2 opened", n)
+	}
+}
+
+// TestRetransmitAttachments wants the same records from the tracepoint, from fentry and
+// from a kprobe. Without loss probes every retransmit passes through the function.
+func TestRetransmitAttachments(t *testing.T) {
+	var made []workload.Made
+	names := []string{"tcpretrans", "retransmit_fentry", "retransmit_kprobe", "retransmit_function"}
+	got := trace(t, nil, func(ctx context.Context) (err error) {
+		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows, NoLossProbes: true})
+		return err
+	}, names...)
+	for i, name := range names {
+		compare(t, name, shown(t, got[i], made), lines(made))
+	}
+}
