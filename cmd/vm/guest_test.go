@@ -157,9 +157,22 @@ func TestGuestBytes(t *testing.T) {
 	}
 }
 
-// TestGuestKill kills vm in a way that it cannot see coming: QEMU must be gone too.
+// TestGuestKill ends vm in a way that it can see coming and in one that it cannot: QEMU
+// must be gone too.
 func TestGuestKill(t *testing.T) {
 	b := newBench(t)
+	for signal, status := range map[syscall.Signal]int{syscall.SIGTERM: statusInterrupt, syscall.SIGKILL: -1} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			b.kill(t, signal, status)
+		})
+	}
+}
+
+// kill sends vm a signal once the guest is up, and wants its exit status (-1 when the
+// signal ended it) and no QEMU left.
+func (b bench) kill(t *testing.T, signal syscall.Signal, status int) {
+	t.Helper()
 	c := exec.Command(b.vm, "run", "--kernel", b.kernel, "--", b.program, "hang")
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -176,10 +189,12 @@ func TestGuestKill(t *testing.T) {
 	if len(qemu) != 1 {
 		t.Fatalf("vm has %d children, want QEMU alone", len(qemu))
 	}
-	if err := c.Process.Kill(); err != nil {
+	if err := c.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	c.Wait()
+	if c.Wait(); c.ProcessState.ExitCode() != status {
+		t.Errorf("%s, want exit status %d", c.ProcessState, status)
+	}
 	const patience = 20 * time.Second
 	for deadline := time.Now().Add(patience); alive(qemu[0]); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -55,6 +55,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := newCommand().ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil { // whatever it says, this is the cause
+		err = &exitError{statusInterrupt, errors.New("interrupted")}
+	}
 	stop()
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(os.Stderr, "vm: %v\n", err)
@@ -79,14 +82,11 @@ func usageError(err error) error { return &exitError{statusUsage, err} }
 
 // exitStatus returns the exit status that err stands for.
 func exitStatus(err error) int {
-	var exit *exitError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &exit):
+	}
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.status
-	case errors.Is(err, context.Canceled):
-		return statusInterrupt
 	}
 	return statusVM
 }

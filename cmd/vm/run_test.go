@@ -197,7 +197,6 @@ func TestExitStatus(t *testing.T) {
 	}{
 		{nil, 0},
 		{&exitError{status: 7}, 7},
-		{fmt.Errorf("kernel 6.1: %w", context.Canceled), statusInterrupt},
 		{fmt.Errorf("wrapped: %w", usageError(errNotCached)), statusUsage},
 		{errNotCached, statusVM},
 	}
