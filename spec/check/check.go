@@ -33,15 +33,16 @@ type Options struct {
 
 // checker holds what all probes of one spec share.
 type checker struct {
-	doc    *spec.Document
-	kernel *ktype.Kernel
-	arch   string
-	diags  *source.Diagnostics
-	plan   *plan.Plan
-	params []plan.Param
-	escape map[string]ownFunction
-	parsed map[source.Span]parsed
-	enums  map[*ktype.Enum]int
+	doc         *spec.Document
+	kernel      *ktype.Kernel
+	arch        string
+	diags       *source.Diagnostics
+	plan        *plan.Plan
+	params      []plan.Param
+	misdeclared map[string]bool // params without a type: what is made of them is not complained about
+	escape      map[string]ownFunction
+	parsed      map[source.Span]parsed
+	enums       map[*ktype.Enum]int
 }
 
 type parsed struct {
@@ -66,7 +67,7 @@ var passes = []func(*checker){
 // plan is nil when any of them is an error.
 func Check(doc *spec.Document, found *source.Diagnostics, kernel *ktype.Kernel, o Options) (*plan.Plan, *source.Diagnostics) {
 	c := &checker{doc: doc, kernel: kernel, arch: o.Arch, diags: found,
-		plan: new(plan.Plan), parsed: map[source.Span]parsed{}, enums: map[*ktype.Enum]int{}}
+		plan: new(plan.Plan), parsed: map[source.Span]parsed{}, enums: map[*ktype.Enum]int{}, misdeclared: map[string]bool{}}
 	for _, pass := range passes {
 		pass(c)
 	}

@@ -188,6 +188,9 @@ func (b *body) findParam(n *expr.Param) (plan.Param, bool) {
 		}
 		names = append(names, "$"+p.Name)
 	}
+	if b.misdeclared[n.Name] {
+		return plan.Param{}, false
+	}
 	f := b.fail(n, "no parameter is named %q", n.Name)
 	if near := ktype.Nearest("$"+n.Name, names); len(near) > 0 {
 		f.hint("did you mean %s?", orList(near))

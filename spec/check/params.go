@@ -45,18 +45,17 @@ func (c *checker) declare() {
 	for _, p := range c.doc.Params {
 		t, list, ok := c.paramType(p)
 		if !ok {
+			c.misdeclared[p.Name.Value] = true
 			continue
 		}
 		if reservedFlags[p.Name.Value] {
 			c.diags.Errorf(p.Name.Span(), "a parameter cannot be named %q: ebgen run has a flag of that name", p.Name.Value)
-			continue
 		}
 		one := plan.Param{Name: p.Name.Value, Type: t, List: list, Default: p.Default.Value, Given: p.Default.Given(),
 			Help: p.Help.Value, Line: c.doc.File.Position(p.Name.Span().Start).Line}
 		if one.Given {
 			if _, err := one.Parse(c.plan.Enums, one.Default); err != nil {
 				c.diags.Errorf(p.Default.Span(), "the default %v", err)
-				continue
 			}
 		}
 		c.params = append(c.params, one)
@@ -64,7 +63,7 @@ func (c *checker) declare() {
 }
 
 // reservedFlags are the flags that every tracer has.
-var reservedFlags = map[string]bool{"output": true, "duration": true, "count": true, "help": true, "verbose": true, "btf": true, "demo": true, "ring_size": true}
+var reservedFlags = map[string]bool{"output": true, "columns": true, "duration": true, "count": true, "help": true, "verbose": true, "btf": true, "demo": true, "ring_size": true}
 
 func (c *checker) paramType(p spec.Param) (t plan.Type, list, ok bool) {
 	word := strings.TrimSpace(p.Type.Value)
