@@ -17,7 +17,9 @@ import (
 type body struct {
 	*checker
 	probe     *plan.Probe
+	spelling  string // of the alternative: function:tcp_sendmsg
 	candidate candidate
+	shared    bool // other alternatives stand beside this one
 
 	scalar spec.Scalar // the expression being checked
 	line   int         // its line in the spec
@@ -34,11 +36,10 @@ type body struct {
 	needs     []string // functions and builtins used, for what their C reads
 	owners    bool
 
-	tolerant int         // inside ?? or exists: a member that the kernel lacks is no mistake
-	lacking  bool        // such a member was met
-	outer    *expr.Cast  // the cast around what is being checked
-	refused  string      // why this candidate cannot serve
-	at       source.Span // of what it was refused for
+	tolerant int                // inside ?? or exists: a member that the kernel lacks is no mistake
+	lacking  bool               // such a member was met
+	outer    *expr.Cast         // the cast around what is being checked
+	refusal  *source.Diagnostic // why this candidate cannot serve, as it is said when none can
 }
 
 // read is a member that the C will name.
@@ -57,11 +58,13 @@ func (b *body) warn(at spanner, format string, args ...any) *source.Diagnostic {
 	return b.diags.Warnf(b.scalar.At(at.Span()), format, args...)
 }
 
-// refuse drops the candidate without a complaint: another one may serve.
-func (b *body) refuse(why string) {
-	if b.refused == "" {
-		b.refused, b.at = why, b.scalar.Span()
+// refuse drops the candidate without a complaint, since another one may serve. The first
+// reason counts; it is told with -v, and as an error when nothing is left.
+func (b *body) refuse(at spanner, hint, format string, args ...any) operand {
+	if b.refusal == nil {
+		b.refusal = &source.Diagnostic{Span: b.scalar.At(at.Span()), Message: fmt.Sprintf(format, args...), Hint: hint}
 	}
+	return operand{}
 }
 
 func (b *body) use(o operand) {

@@ -140,18 +140,26 @@ func (c *checker) trace() {
 		p := plan.Probe{Name: strings.Join(strings.Fields(s.Value), " "), Line: c.doc.File.Position(s.Span().Start).Line}
 		before := c.diags.Failed()
 		first := len(bodies)
-		for _, a := range alternatives(s) {
-			bodies = append(bodies, c.try(&p, s, a)...)
+		list := alternatives(s)
+		var refusals []refusal
+		for _, a := range list {
+			found, refused := c.try(&p, s, a, len(list) > 1)
+			bodies, refusals = append(bodies, found...), append(refusals, refused...)
 		}
-		for _, b := range bodies[first:] {
-			b.probe = nil
-		}
-		if len(bodies) == first && !(c.diags.Failed() && !before) && !c.silent(s) {
-			d := c.diags.Errorf(s.Span(), "%s", p.Refused[0])
-			if len(p.Refused) > 1 {
-				d.Message, d.Notes = "no alternative is left", p.Refused
+		if len(bodies) == first && len(refusals) > 0 && !(c.diags.Failed() && !before) && !c.silent(s) {
+			d := refusals[0].Diagnostic
+			var missing *ktype.NotFound
+			if errors.As(refusals[0].err, &missing) {
+				if near := missing.Nearest(); len(near) > 0 {
+					d.Hint = "did you mean " + orList(near) + "?"
+				}
 			}
-			d.Hint = c.hintFor(s)
+			for _, other := range refusals[1:] {
+				if other.Message != d.Message {
+					d.Notes = append(d.Notes, other.Message)
+				}
+			}
+			c.diags.Add(d)
 		}
 		for _, b := range bodies[first:] {
 			b.attachTo = len(c.plan.Probes)
@@ -175,24 +183,32 @@ func (c *checker) silent(s spec.Scalar) bool {
 	})
 }
 
+// refusal is why an alternative cannot serve: what is said when none can.
+type refusal struct {
+	source.Diagnostic
+	err error // of finding its target, or nil
+}
+
 // try checks the spec against each candidate of one alternative. A candidate that
 // cannot serve, though another may, is refused with a reason.
-func (c *checker) try(p *plan.Probe, s spec.Scalar, a alternative) []*body {
-	found, refused := c.resolve(s, a)
-	if refused != "" {
-		p.Refused = append(p.Refused, a.text+": "+refused)
+func (c *checker) try(p *plan.Probe, s spec.Scalar, a alternative, shared bool) (bodies []*body, refusals []refusal) {
+	found, err := c.resolve(s, a)
+	if err != nil {
+		refusals = append(refusals, refusal{source.Diagnostic{Span: s.At(a.span), Message: a.text + ": " + err.Error()}, err})
 	}
-	var bodies []*body
 	for _, one := range found {
-		b := &body{checker: c, probe: p, candidate: one, constants: map[string]int64{}}
+		b := &body{checker: c, probe: p, spelling: a.text, candidate: one, shared: shared, constants: map[string]int64{}}
 		b.check()
-		if b.refused != "" {
-			p.Refused = append(p.Refused, one.String()+": "+b.refused)
+		if b.refusal != nil {
+			refusals = append(refusals, refusal{Diagnostic: *b.refusal})
 			continue
 		}
 		bodies = append(bodies, b)
 	}
-	return bodies
+	for _, r := range refusals {
+		p.Refused = append(p.Refused, r.Message)
+	}
+	return bodies, refusals
 }
 
 // checkWithoutProbe parses what it can when no probe is there to check against, so
@@ -208,27 +224,6 @@ func (c *checker) checkWithoutProbe() {
 		b.enter(s)
 	}
 }
-
-// hintFor says what a probe that no kernel has may have meant.
-func (c *checker) hintFor(s spec.Scalar) string {
-	for _, a := range alternatives(s) {
-		word, target, _ := strings.Cut(a.text, ":")
-		kind, ok := kinds[word]
-		if !ok {
-			continue
-		}
-		_, err := kind.find(c.kernel, c.arch, target)
-		var missing *ktype.NotFound
-		if errors.As(err, &missing) {
-			if near := missing.Nearest(); len(near) > 0 {
-				return "did you mean " + orList(near) + "?"
-			}
-		}
-	}
-	return ""
-}
-
-func reason(err error) string { return err.Error() }
 
 // emit turns checked bodies into the plan's. Candidates whose bodies came out the same
 // share one.

@@ -108,17 +108,19 @@ func (b *body) argument(n *expr.Member) operand {
 		}
 	}
 	if b.candidate.noArgs != "" {
-		b.refuse(b.candidate.noArgs)
-		return operand{}
+		return b.refuse(n.NameAt, "", "%s: %s", b.candidate, b.candidate.noArgs)
+	}
+	hint := "its arguments are " + b.argumentNames()
+	if near := ktype.Nearest(n.Name, b.candidate.names()); len(near) > 0 {
+		hint = "did you mean " + orList(near) + "?"
 	}
 	if len(b.candidate.params) == 0 {
-		return b.fail(n.NameAt, "%s has no arguments", b.candidate)
+		hint = ""
 	}
-	f := b.fail(n.NameAt, "%s has no argument %q", b.candidate, n.Name)
-	if near := ktype.Nearest(n.Name, b.candidate.names()); len(near) > 0 {
-		return f.hint("did you mean %s?", orList(near))
+	if b.shared {
+		return b.refuse(n.NameAt, hint, "%s has no argument %q", b.spelling, n.Name)
 	}
-	return f.hint("its arguments are %s", b.argumentNames())
+	return b.fail(n.NameAt, "%s has no argument %q", b.spelling, n.Name).hint("%s", hint)
 }
 
 func (b *body) argumentNames() string {
@@ -131,7 +133,7 @@ func (b *body) argumentNames() string {
 // returned is retval, in probes that fire at a return.
 func (b *body) returned(n *expr.Ident) operand {
 	if b.candidate.retval == nil {
-		f := b.fail(n, "%s has no return value", b.candidate)
+		f := b.fail(n, "%s has no return value", b.spelling)
 		if at := b.candidate.returnProbe; at != "" {
 			return f.hint("%s fires at the return", at)
 		}

@@ -104,7 +104,7 @@ func alternatives(s spec.Scalar) []alternative {
 
 // resolve finds what an alternative means on this kernel: its candidates, or why there
 // are none. A spelling that is wrong on every kernel is reported and gives neither.
-func (c *checker) resolve(s spec.Scalar, a alternative) (found []candidate, refused string) {
+func (c *checker) resolve(s spec.Scalar, a alternative) ([]candidate, error) {
 	word, target, _ := strings.Cut(a.text, ":")
 	kind, ok := kinds[word]
 	complain := func(hint, format string, args ...any) {
@@ -113,10 +113,10 @@ func (c *checker) resolve(s spec.Scalar, a alternative) (found []candidate, refu
 	switch {
 	case a.text == "":
 		complain("write KIND:TARGET, such as function:tcp_retransmit_skb", "a probe is wanted, found nothing")
-		return nil, ""
+		return nil, nil
 	case !ok && laterKinds[word]:
 		complain("", "%s probes are not in this ebgen yet", word)
-		return nil, ""
+		return nil, nil
 	case !ok:
 		var known []string
 		for name := range kinds {
@@ -128,10 +128,10 @@ func (c *checker) resolve(s spec.Scalar, a alternative) (found []candidate, refu
 			hint = "did you mean " + orList(near) + "?"
 		}
 		complain(hint, "no kind of probe is named %q", word)
-		return nil, ""
+		return nil, nil
 	case target == "":
 		complain(kind.usage+": "+kind.help, "%s wants a target", word)
-		return nil, ""
+		return nil, nil
 	case !spelled(target):
 		hint := ""
 		if strings.ContainsAny(target, "*?[") {
@@ -140,16 +140,12 @@ func (c *checker) resolve(s spec.Scalar, a alternative) (found []candidate, refu
 			hint = "a target from a parameter is not in this ebgen yet"
 		}
 		complain(hint, "%q is no target: letters, digits, _ and . make one", target)
-		return nil, ""
+		return nil, nil
 	case strings.HasSuffix(target, ":return") && !kind.suffix:
 		complain("function:NAME:return fires at the return of a function", "%s has no :return", word)
-		return nil, ""
+		return nil, nil
 	}
-	found, err := kind.find(c.kernel, c.arch, target)
-	if err != nil {
-		return nil, reason(err)
-	}
-	return found, ""
+	return kind.find(c.kernel, c.arch, target)
 }
 
 // spelled reports whether a target holds only what names in the kernel hold, so that
