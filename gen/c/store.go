@@ -173,7 +173,7 @@ func (b *body) storeAddress(to string, e *plan.Expr) {
 		return
 	}
 	if e.Op == plan.OpParam {
-		b.emit(fmt.Sprintf("__builtin_memcpy(&%s, (const void *)&%s, sizeof(%s))", to, e.Name, to))
+		b.emit(fmt.Sprintf("%s = %s", to, e.Name)) // a copy through another pointer type would not be volatile, and zero
 		return
 	}
 	if e.Op != plan.OpCall || e.Name != "ip" {
