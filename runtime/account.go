@@ -32,7 +32,7 @@ type Account struct {
 	Limited     uint64 // records above the spec's rate limit
 	OwnersFull  uint64 // sockets whose owner was not noted, the map being full
 	OwnersBlind bool   // sockets opened after the start have no known owner: nothing could be attached to see them
-	Missed      uint64 // events for which the kernel could not run a program
+	Missed      uint64 // events, before any filter, for which the kernel could not run a program
 }
 
 // Complete reports whether the account shows nothing lost, thinned or unread.
@@ -49,7 +49,7 @@ func (a *Account) losses() []string {
 		{a.Limited, "left out by the rate limit"},
 		{a.FailedReads, "reads of kernel memory failed; their fields have no value"},
 		{a.OwnersFull, "sockets have no known owner: the map of owners was full"},
-		{a.Missed, "events missed: the kernel could not run the program for them"},
+		{a.Missed, "events missed, before any filter: the kernel could not run the program for them"},
 	}
 	var lines []string
 	for _, row := range rows {

@@ -19,7 +19,7 @@ func TestAccountLines(t *testing.T) {
 			"6 left out by the rate limit",
 			"5 reads of kernel memory failed; their fields have no value",
 			"7 sockets have no known owner: the map of owners was full",
-			"8 events missed: the kernel could not run the program for them",
+			"8 events missed, before any filter: the kernel could not run the program for them",
 		}},
 	} {
 		if got := test.account.Lines(); !slices.Equal(got, test.want) {

@@ -24,7 +24,7 @@ type tracer struct {
 	globals  *globals
 	channel  channel
 	verbose  func(format string, args ...any)
-	blind    bool                                // no way to see sockets opened could be attached
+	blind    bool                                // no way to see sockets being opened could be attached
 	refused  map[plan.AttachKind]*attach.Refusal // kinds that this kernel refuses altogether
 	programs []*ebpf.Program
 	links    []*attach.Link
@@ -131,18 +131,28 @@ func (t *tracer) attachOwners(ctx context.Context, owners *plan.Owners) error {
 		if !errors.As(err, &impossible) {
 			return err
 		}
-		for _, l := range t.links[links:] {
-			err = errors.Join(err, l.Close())
-		}
-		for _, p := range t.programs[programs:] {
-			err = errors.Join(err, p.Close())
-		}
-		t.links, t.programs = t.links[:links], t.programs[:programs]
 		t.verbose("owners: another way is tried")
+		if err := t.release(links, programs); err != nil {
+			return err
+		}
 	}
 	return t.sweep(owners.Sweep)
 }
 
+// release takes down the links and programs that came after the first so many.
+func (t *tracer) release(links, programs int) error {
+	var failures []error
+	for _, l := range t.links[links:] {
+		failures = append(failures, l.Close())
+	}
+	for _, p := range t.programs[programs:] {
+		failures = append(failures, p.Close())
+	}
+	t.links, t.programs = t.links[:links], t.programs[:programs]
+	return errors.Join(failures...)
+}
+
+// attachEach attaches every probe of a list.
 func (t *tracer) attachEach(ctx context.Context, probes []plan.Probe) error {
 	for i := range probes {
 		if err := t.attach(ctx, &probes[i]); err != nil {
@@ -205,18 +215,12 @@ func (t *tracer) account() *Account {
 
 // Close takes down whatever is left, and may be called at any stage.
 func (t *tracer) Close() error {
-	var failures []error
-	for _, l := range t.links {
-		failures = append(failures, l.Close())
-	}
+	failures := []error{t.release(0, 0)}
 	if t.channel != nil {
 		failures = append(failures, t.channel.Close())
 	}
 	if t.globals != nil {
 		failures = append(failures, t.globals.Close())
-	}
-	for _, p := range t.programs {
-		failures = append(failures, p.Close())
 	}
 	for _, m := range t.maps {
 		failures = append(failures, m.Close())

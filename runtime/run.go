@@ -47,8 +47,8 @@ type Sink interface {
 	Delivered() uint64
 }
 
-// pollInterval is short enough that a full 1 MiB ring of 80-byte records takes more
-// than five million events a second, and long enough to cost an idle core nothing.
+// pollInterval is short enough that a ring of 1 MiB holds what five million 80-byte
+// records a second leave between two looks, and long enough to cost a core nothing.
 const pollInterval = 2 * time.Millisecond
 
 // The causes for which a run ends by itself.

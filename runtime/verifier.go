@@ -113,15 +113,21 @@ func verdict(tail []string) (line, cause string) {
 }
 
 // lastInstruction returns the number of the instruction at which the log ends, or -1.
+// On the path to it the verifier marks with a semicolon where a source line begins;
+// the last mark counts, since compilers merge the ends of several paths.
 func lastInstruction(log []string) int {
+	last := -1
 	for _, line := range slices.Backward(log) {
 		if m := logInstruction.FindStringSubmatch(line); m != nil {
 			if n, err := strconv.Atoi(m[1]); err == nil {
-				return n
+				last = n
 			}
 		}
+		if strings.HasPrefix(line, ";") && last >= 0 {
+			break
+		}
 	}
-	return -1
+	return last
 }
 
 // instructionLines returns the lines of the spec that stand last at or before an
@@ -173,6 +179,7 @@ var rejections = []rejection{
 	{regexp.MustCompile(`pointer arithmetic|math between|pointer .*prohibited`), "arithmetic is done on a pointer that allows none"},
 	{regexp.MustCompile(`type=\S+ expected=`), "a helper is given a value of a kind that it does not take, such as a number for a pointer"},
 	{regexp.MustCompile(`write into map forbidden|cannot write into|only read is supported|cannot write into rdonly`), "memory that the program may only read is written"},
+	{regexp.MustCompile(`BPF_STX uses reserved fields|BPF_ATOMIC uses`), "this kernel has no atomic operation that returns a value (Linux 5.12)"},
 	{regexp.MustCompile(`misaligned`), "an access is not aligned to its size"},
 	{regexp.MustCompile(`unreachable insn|last insn is not an exit|jump out of range`), "the program's control flow is broken: a function may end without return"},
 }

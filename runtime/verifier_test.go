@@ -41,7 +41,7 @@ func TestVerifierRejects(t *testing.T) {
 		{"unset", 27, "before it is set"},
 		{"unbounded", 37, "no bound"},
 		{"past_the_end", 47, "past the end"},
-		{"endless", 55, "loop"},
+		{"endless", 57, "loop"},
 		{"unreleased", 67, "neither submitted nor discarded"},
 		{"no_argument", 77, "no such argument"},
 		{"no_helper", 87, "does not offer the helper"},
@@ -81,6 +81,7 @@ func TestVerdictsOfOtherKernels(t *testing.T) {
 		{"unknown func bpf_loop#181", "does not offer the helper"},                           // 5.10
 		{"cannot call GPL-restricted function from non-GPL compatible program", "licence"},   // all
 		{"misaligned stack access off (0x0; 0x0)+-12+0 size 8", "not aligned"},               // all
+		{"BPF_STX uses reserved fields\nprocessed 0 insns", "atomic"},                        // 5.10
 		{"unreachable insn 7", "control flow"},                                               // all
 		{"R2 pointer arithmetic on map_ptr prohibited", "arithmetic"},                        // all
 		{"something that nobody has seen yet", ""},

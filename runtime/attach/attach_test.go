@@ -46,7 +46,7 @@ func TestAttachAndClose(t *testing.T) {
 		spec   ebpf.ProgramSpec
 	}{
 		{plan.RawTracepoint, "sys_enter", ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
-		{plan.Tracepoint, "syscalls:sys_enter_getppid", ebpf.ProgramSpec{Type: ebpf.TracePoint}},
+		{plan.Tracepoint, "syscalls:sys_enter_getpgid", ebpf.ProgramSpec{Type: ebpf.TracePoint}},
 		{plan.Iterator, "task", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task"}},
 		{plan.Fentry, "vfs_read", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "vfs_read"}},
 		{plan.Fexit, "vfs_read", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFExit, AttachTo: "vfs_read"}},
@@ -60,9 +60,10 @@ func TestAttachAndClose(t *testing.T) {
 				}
 				t.Skip(err)
 			}
-			p := empty(t, test.spec)
-			// The first attachment leaves what the library's feature tests keep.
+			// The first attachment leaves what the library's feature tests keep. Linux 5.10
+			// attaches a tracing program only once, so each has a program of its own.
 			for range 2 {
+				p := empty(t, test.spec)
 				before := descriptors(t)
 				l, err := To(test.kind, test.target, p)
 				if err != nil {
@@ -75,9 +76,6 @@ func TestAttachAndClose(t *testing.T) {
 					if err := l.Close(); err != nil {
 						t.Error(err)
 					}
-				}
-				if n := l.Missed(); n != 0 {
-					t.Errorf("%d missed", n)
 				}
 				if after := descriptors(t); after != before {
 					t.Errorf("%d descriptors before, %d after", before, after)

@@ -87,9 +87,8 @@ SEC("raw_tp/sys_enter") int endless(u64 *ctx)
 {
 	u64 n = ctx[1];
 
-	while (n)
 #line 57 "rejected.yaml"
-		asm volatile("%0 |= 1" : "+r"(n));
+	while (n) asm volatile("%0 |= 1" : "+r"(n));
 	return 0;
 }
 
