@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"testing"
 
@@ -72,8 +73,19 @@ func TestIterators(t *testing.T) {
 			Channel: plan.Channel{Kind: plan.Ringbuf, Size: 1 << 20},
 		},
 	}
+	for _, file := range []string{"", "/sys/kernel/btf/vmlinux"} {
+		t.Run("types from "+file, func(t *testing.T) { iterate(t, b, Options{BTF: file}) })
+	}
+	_, err := trace(t, b, Options{Sink: new(list), BTF: "testdata/none.btf"}, func() {})
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("types from a file that is not there: %v", err)
+	}
+}
+
+func iterate(t *testing.T, b *plan.Bundle, o Options) {
 	sink := new(list)
-	account, err := trace(t, b, Options{Sink: sink}, func() { select {} })
+	o.Sink = sink
+	account, err := trace(t, b, o, func() { select {} })
 	if err != nil {
 		t.Fatal(err)
 	}

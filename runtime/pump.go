@@ -81,7 +81,6 @@ func (p *pump) run(ctx context.Context) error {
 			if err := p.channel.wait(); err != nil {
 				return err
 			}
-			empty = 0
 		default:
 			tick.Reset(p.interval)
 			select {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -120,6 +121,8 @@ func (r *ringbuf) wait() error {
 	atomic.StoreUint32(r.idle, 1)
 	defer atomic.StoreUint32(r.idle, 0)
 	if !r.empty() {
+		// It came just now, or is still being written by a task that may not be running.
+		time.Sleep(time.Millisecond)
 		return nil
 	}
 	_, err := unix.Poll(r.fds[:], idleTimeout)

@@ -101,9 +101,10 @@ func Run(ctx context.Context, b *plan.Bundle, o Options) (_ *Account, err error)
 	failure := p.run(run)
 	stop(nil)
 	<-woken
-	// From here on nothing is produced: detach, wait for programs that are still running,
-	// take what they submitted, and only then read the counters.
-	failure = errors.Join(failure, t.detach(), <-iterated)
+	// Detach, wait for programs that are still running, take what they submitted, and only
+	// then read the counters: nothing that was submitted is left out.
+	failure = errors.Join(failure, <-iterated)
+	failure = errors.Join(failure, t.detach())
 	failure = errors.Join(failure, p.finish())
 	account := t.account()
 	account.End = p.end(context.Cause(run))
