@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -135,18 +136,12 @@ func (c *child) obey(q *request) *reply {
 // serve takes the name comm and carries out requests until in ends: the parent closed
 // it or is no more. What goes wrong is in the replies.
 func serve(comm string, in io.Reader, out io.Writer) {
-	encoder := json.NewEncoder(out)
-	// The name of the calling thread, which is the process's first (see init).
-	name, err := unix.BytePtrFromString(comm)
-	if err == nil {
-		err = setComm(name)
-	}
 	ready := new(reply)
-	if err != nil {
+	if err := setComm(comm); err != nil {
 		ready.Err = fmt.Sprintf("take the name %s: %v", comm, err)
 	}
 	c := &child{sockets: map[int]socket{}}
-	decoder := json.NewDecoder(in)
+	decoder, encoder := json.NewDecoder(in), json.NewEncoder(out)
 	for r := ready; encoder.Encode(r) == nil; {
 		q := new(request)
 		if decoder.Decode(q) != nil {
@@ -154,4 +149,14 @@ func serve(comm string, in io.Reader, out io.Writer) {
 		}
 		r = c.obey(q)
 	}
+}
+
+// setComm names the calling thread (PR_SET_NAME, prctl(2)), which is the process's first
+// (see init) and so gives the process its name.
+func setComm(comm string) error {
+	name, err := unix.BytePtrFromString(comm)
+	if err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }

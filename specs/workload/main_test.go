@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needNetwork returns a network namespace, or skips where none can be made.
+// needNetwork returns a network namespace, or skips where none can be made or where
+// segments cannot be dropped.
 func needNetwork(t *testing.T) *network {
 	t.Helper()
 	n, err := newNetwork()
@@ -30,6 +31,14 @@ func needNetwork(t *testing.T) *network {
 		t.Fatal(err)
 	}
 	t.Cleanup(n.close)
+	d, err := newDropper(1)
+	if errors.Is(err, unix.EPERM) {
+		t.Skipf("not allowed to load a socket filter: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.close()
 	return n
 }
 

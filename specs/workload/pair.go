@@ -141,37 +141,19 @@ func (p *pair) accept() error {
 	return nil
 }
 
-// lose makes the sender send one segment, drops it as often as is wanted, lets the next
-// attempt through and waits until it is acknowledged.
-func (p *pair) lose(ctx context.Context) error {
-	if err := p.receiver.deafen(); err != nil {
+// lose makes the sender send one segment, has as many attempts dropped as retransmits
+// are wanted (the first attempt is none, the one that arrives is) and waits until that
+// one is acknowledged.
+func (p *pair) lose(ctx context.Context, d *dropper) error {
+	if err := d.drop(p.receiver, p.made.Retransmits); err != nil {
 		return err
 	}
 	if err := p.transmit(); err != nil {
 		return err
 	}
-	// A socket is young: it has dropped nothing before.
-	wanted := uint32(p.made.Retransmits)
-	err := wait(ctx, "segments to be dropped", func() (bool, error) {
-		drops, err := p.receiver.drops()
-		return drops >= wanted, err
-	})
-	if err != nil {
-		return err
-	}
-	if err := p.receiver.hear(); err != nil {
-		return err
-	}
 	if err := p.arrive(ctx); err != nil {
 		return err
 	}
-	// The first dropped segment was no retransmit, the one that arrived was: drops are as
-	// many as retransmits.
-	drops, err := p.receiver.drops()
-	if err != nil {
-		return err
-	}
-	p.made.Retransmits = int(drops)
 	if p.unconnected {
 		return p.accept()
 	}

@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // commLen is the longest name of a thread: TASK_COMM_LEN with its NUL is 16
@@ -44,6 +42,8 @@ func startProcess(comm string) (*process, error) {
 	command.Args = []string{comm}
 	command.Env = append(os.Environ(), childEnv+"="+comm)
 	command.Stderr = os.Stderr
+	// Ctrl-C is for this process; a child ends when its standard input does.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := command.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", comm, err)
@@ -64,7 +64,8 @@ func startProcess(comm string) (*process, error) {
 	return p, nil
 }
 
-// call makes the child carry out one request.
+// call makes the child carry out one request and returns its answer, or what went wrong
+// there as an error.
 func (p *process) call(q request) (*reply, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,9 +114,4 @@ func (p *process) end() {
 	_ = p.in.Close()
 	_ = p.command.Wait() // how it exits says nothing: its answers have said it all
 	p.command = nil
-}
-
-// setComm names the calling thread (prctl(2), PR_SET_NAME).
-func setComm(name *byte) error {
-	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }

@@ -31,7 +31,7 @@ type Flow struct {
 
 // Made is a flow as the kernel had it.
 type Made struct {
-	Flow          // with the Retransmits that were made
+	Flow
 	PID           int
 	Local, Remote netip.AddrPort // as the sender sees them; of SynSent known at the end only
 }
@@ -48,14 +48,13 @@ type Options struct {
 }
 
 // Retransmits makes TCP send segments again, on loopback in a network namespace of its
-// own, and returns what was made, in the order of o.Flows; the sum is what the
-// namespace's RetransSegs counts, or there is an error. It needs CAP_SYS_ADMIN.
+// own, and returns what was made, in the order of o.Flows. Each flow has exactly the
+// Retransmits it asks for, and the namespace's RetransSegs counts their sum: if not,
+// there is an error. It needs CAP_SYS_ADMIN.
 //
-// The receiver of each flow is given a filter that drops all it gets, then one segment
-// is sent. The filter goes when the kernel has counted Retransmits drops, so the next
-// attempt is the last one. Attempts are 200 ms apart and twice as far each time
-// (TCP_RTO_MIN, include/net/tcp.h), 1 s at first for a SYN (RFC 6298): if this process
-// gets no CPU for that long, more are made than wanted, and Made says so.
+// One segment is sent, and a filter of the receiver drops it so many times. Attempts are
+// 200 ms apart at first and twice as far each time (TCP_RTO_MIN, include/net/tcp.h), or
+// 1 s for a SYN (RFC 6298). All flows lose at the same time.
 func Retransmits(ctx context.Context, o Options) ([]Made, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -89,34 +88,20 @@ func (o *Options) check() error {
 // retransmits is Retransmits in a namespace that is there.
 func (n *network) retransmits(ctx context.Context, o Options) ([]Made, error) {
 	if o.NoLossProbes {
-		if err := n.noLossProbes(); err != nil {
-			return nil, err
+		// 0 means never (Documentation/networking/ip-sysctl.rst).
+		if err := n.do(func() error { return sysctl("net/ipv4/tcp_early_retrans", "0") }); err != nil {
+			return nil, fmt.Errorf("turn tail loss probes off: %w", err)
 		}
 	}
-	senders := map[string]*process{}
-	var pairs []*pair
-	defer func() {
-		for _, p := range pairs {
-			p.close()
-		}
-		for _, p := range senders {
-			p.end()
-		}
-	}()
-	for i, f := range o.Flows {
-		sender, ok := senders[f.Comm]
-		if !ok {
-			var err error
-			if sender, err = n.start(f.Comm); err != nil {
-				return nil, err
-			}
-			senders[f.Comm] = sender
-		}
-		p := newPair(n, sender, i, f)
-		pairs = append(pairs, p)
-		if err := p.open(ctx); err != nil {
-			return nil, fmt.Errorf("flow %d: %w", i, err)
-		}
+	d, err := newDropper(len(o.Flows))
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	pairs, end, err := n.open(ctx, o.Flows)
+	defer end()
+	if err != nil {
+		return nil, err
 	}
 	before, err := n.retransSegs()
 	if err != nil {
@@ -127,23 +112,53 @@ func (n *network) retransmits(ctx context.Context, o Options) ([]Made, error) {
 			return nil, err
 		}
 	}
-	if err := lose(ctx, pairs); err != nil {
+	if err := lose(ctx, pairs, d); err != nil {
 		return nil, err
 	}
 	after, err := n.retransSegs()
 	if err != nil {
 		return nil, err
 	}
-	var sum int
+	wanted := 0
 	for _, p := range pairs {
-		sum += p.made.Retransmits
+		wanted += p.made.Retransmits
 	}
-	if after-before != uint64(sum) {
-		return nil, fmt.Errorf("the kernel counts %d retransmits, the flows have %d", after-before, sum)
+	if after-before != uint64(wanted) {
+		return nil, fmt.Errorf("the kernel counts %d retransmits, %d were to be made", after-before, wanted)
 	}
 	return all(pairs), nil
 }
 
+// open starts the processes and connects all flows. end closes and ends them again,
+// and is there with an error too.
+func (n *network) open(ctx context.Context, flows []Flow) (pairs []*pair, end func(), err error) {
+	senders := map[string]*process{}
+	end = func() {
+		for _, p := range pairs {
+			p.close()
+		}
+		for _, p := range senders {
+			p.end()
+		}
+	}
+	for i, f := range flows {
+		if senders[f.Comm] == nil {
+			p, err := n.start(f.Comm)
+			if err != nil {
+				return pairs, end, err
+			}
+			senders[f.Comm] = p
+		}
+		p := newPair(n, senders[f.Comm], i, f)
+		pairs = append(pairs, p)
+		if err := p.open(ctx); err != nil {
+			return pairs, end, fmt.Errorf("flow %d: %w", i, err)
+		}
+	}
+	return pairs, end, nil
+}
+
+// all is what was made of each pair so far.
 func all(pairs []*pair) []Made {
 	var made []Made
 	for _, p := range pairs {
@@ -153,12 +168,12 @@ func all(pairs []*pair) []Made {
 }
 
 // lose makes all flows retransmit at the same time.
-func lose(ctx context.Context, pairs []*pair) error {
+func lose(ctx context.Context, pairs []*pair, d *dropper) error {
 	errs := make([]error, len(pairs))
 	var group sync.WaitGroup
 	for i, p := range pairs {
 		group.Go(func() {
-			if err := p.lose(ctx); err != nil {
+			if err := p.lose(ctx, d); err != nil {
 				errs[i] = fmt.Errorf("flow %d: %w", i, err)
 			}
 		})
@@ -167,8 +182,8 @@ func lose(ctx context.Context, pairs []*pair) error {
 	return errors.Join(errs...)
 }
 
-// wait asks until done says yes. There is nothing to sleep on: TCP tells nobody that it
-// drops a segment. A millisecond is short beside the 200 until the next attempt.
+// wait asks every millisecond until done says yes: what TCP does by itself, such as to
+// change its state, it tells nobody.
 func wait(ctx context.Context, what string, done func() (bool, error)) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -183,10 +198,4 @@ func wait(ctx context.Context, what string, done func() (bool, error)) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// noLossProbes sets a sysctl of the namespace; 0 means never (Documentation/networking/
-// ip-sysctl.rst, tcp_early_retrans).
-func (n *network) noLossProbes() error {
-	return n.do(func() error { return sysctl("net/ipv4/tcp_early_retrans", "0") })
 }

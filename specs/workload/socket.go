@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -192,41 +191,6 @@ func (s socket) info() (*unix.TCPInfo, error) {
 		return nil, fmt.Errorf("TCP_INFO: %w", err)
 	}
 	return info, nil
-}
-
-// deafen makes the kernel drop every segment that arrives for the socket, before TCP
-// looks at it: a classic filter (socket(7), SO_ATTACH_FILTER) of the one instruction
-// "return 0", no byte of the packet is kept. TCP runs it in tcp_filter, net/ipv4/tcp_ipv4.c.
-func (s socket) deafen() error {
-	program := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
-	err := unix.SetsockoptSockFprog(int(s), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
-	if err != nil {
-		return fmt.Errorf("SO_ATTACH_FILTER: %w", err)
-	}
-	return nil
-}
-
-// hear takes the filter away.
-func (s socket) hear() error {
-	if err := unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0); err != nil {
-		return fmt.Errorf("SO_DETACH_FILTER: %w", err)
-	}
-	return nil
-}
-
-// drops returns how many segments the kernel has dropped at the socket's door: sk_drops,
-// which SO_MEMINFO has at index SK_MEMINFO_DROPS (8, include/uapi/linux/sock_diag.h,
-// Linux 4.12).
-func (s socket) drops() (uint32, error) {
-	var mem [9]uint32
-	size := uint32(unsafe.Sizeof(mem))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s), unix.SOL_SOCKET, unix.SO_MEMINFO,
-		uintptr(unsafe.Pointer(&mem)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno != 0 {
-		return 0, fmt.Errorf("SO_MEMINFO: %w", errno)
-	}
-	return mem[8], nil
 }
 
 // retry repeats a call that a signal interrupted: Go's runtime sends itself some.
