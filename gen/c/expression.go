@@ -232,7 +232,7 @@ func (b *body) division(e *plan.Expr) value {
 
 // widened writes an argument of a function on numbers of 8 bytes.
 func (b *body) widened(e *plan.Expr, wide ctype) string {
-	if inner := b.stripped(e, b.typeOf(e.Type)); inner != nil {
+	if inner := b.stripped(e, b.typeOf(e.Type)); inner != nil && inner.Type.Size < e.Type.Size {
 		e = inner
 	}
 	if e.Op == plan.OpConst {

@@ -166,14 +166,14 @@ func eachProgram(p *plan.Plan, visit func(name string)) {
 	}
 }
 
-// print prints the parts and puts them into the template. Bodies come first: they say
-// what else is used.
+// print prints the parts and puts them into the template. The record comes first, since
+// the bodies fill its gaps, then the bodies: they say what else is used.
 func (p *printer) print() string {
 	f := file{Spec: comment(p.plan.File), Description: comments(p.plan.Description), Here: here, Constants: p.plan.Constants}
+	f.Record.Size, f.Record.Members = p.plan.Record.Size, p.recordMembers()
 	f.Bodies = p.functions()
 	f.OwnerPrograms = p.ownerPrograms()
 	f.Params = p.paramDeclarations()
-	f.Record.Size, f.Record.Members = p.plan.Record.Size, p.recordMembers()
 	f.Maps, f.Counters = p.maps(), p.counters()
 	f.Scratch = p.scratchMembers()
 	if p.plan.C != nil {

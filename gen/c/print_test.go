@@ -32,7 +32,7 @@ func compile(t *testing.T, compiler, arch, text string) []byte {
 	if err != nil {
 		t.Skipf("%s is not installed: cannot compile the C", compiler)
 	}
-	cmd := exec.Command(path, "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-nostdinc", "-Wall", "-Wextra", "-Werror",
+	cmd := exec.Command(path, "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-fwrapv", "-nostdinc", "-Wall", "-Wextra", "-Werror",
 		"-D__TARGET_ARCH_"+arch, "-fdebug-compilation-dir=.", "-x", "c", "-c", "-", "-o", "-")
 	var out, complaints bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), &out, &complaints

@@ -166,6 +166,9 @@ func (b *body) field(a *plan.Assign) {
 			if list[i].unless == b.err {
 				list[i].unless = kept
 			}
+			if list[i].text == b.err && len(list[i].body) > 0 {
+				list[i].text = kept
+			}
 		}
 		b.list = append(append(b.list, list[:only]...), list[only+1:]...)
 		b.emit(verdict(kept))

@@ -89,7 +89,6 @@ func (b *body) storeNumber(to string, e *plan.Expr) {
 	}
 	one := statement{line: b.line, to: to, text: text}
 	if b.terms[b.err] > before && !v.word {
-		b.declareErr()
 		one.unless = b.err
 	}
 	b.list = append(b.list, one)
@@ -189,7 +188,6 @@ func (b *body) storeAddress(to string, e *plan.Expr) {
 			make()
 			return
 		}
-		b.declareErr()
 		b.branch(b.err, func() { b.zero(to, 16) }, make)
 	case x.Op == plan.OpLoad:
 		at := *x

@@ -41,9 +41,6 @@ enum {
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 
-/* A comparison that always holds is the spec's to write. */
-#pragma clang diagnostic ignored "-Wtautological-compare"
-
 /* An address in network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
 struct ip_addr {
 	__be32 word[4];
@@ -624,6 +621,18 @@ static __always_inline bool over_rate(void)
 	return 1;
 }
 
+
+/*
+ * The spec's expressions as they are: one that is always true, or wraps around, has
+ * been spoken of when the spec was checked.
+ */
+#pragma clang diagnostic ignored "-Wbool-operation"
+#pragma clang diagnostic ignored "-Wconstant-conversion"
+#pragma clang diagnostic ignored "-Wconstant-logical-operand"
+#pragma clang diagnostic ignored "-Wint-in-bool-context"
+#pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wtautological-compare"
+
 /* function:tcp_retransmit_skb */
 #line 7 "tcpretrans.yaml"
 static __always_inline int tcpretrans(const struct sock *sk)
@@ -678,6 +687,8 @@ static __always_inline int tcpretrans(const struct sock *sk)
 #line 14 "tcpretrans.yaml"
 	e->pid = pid_tgid >> 32;
 #line 7 "tcpretrans.yaml"
+	__builtin_memset(&e->pad, 0, sizeof(e->pad));
+#line 7 "tcpretrans.yaml"
 	e->absent = absent;
 #line 7 "tcpretrans.yaml"
 	bpf_ringbuf_submit(e, idle ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
@@ -710,7 +721,7 @@ SEC("raw_tp/tcp_retransmit_skb") int tcpretrans_rawtracepoint(u64 *ctx)
 #line 7 "tcpretrans.yaml"
 	return tcpretrans((const struct sock *)ctx[0]);
 }
-#line 714 "tcpretrans.bpf.c"
+#line 725 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
@@ -718,7 +729,7 @@ SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ctx[0], ctx[4]);
 }
-#line 722 "tcpretrans.bpf.c"
+#line 733 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct registers *ctx)
@@ -726,7 +737,7 @@ SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct re
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ARGUMENT_0(ctx), ARGUMENT_4(ctx));
 }
-#line 730 "tcpretrans.bpf.c"
+#line 741 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
@@ -734,7 +745,7 @@ SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ctx[0], (const struct socket *)ctx[1]);
 }
-#line 738 "tcpretrans.bpf.c"
+#line 749 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
@@ -742,7 +753,7 @@ SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ARGUMENT_0(ctx), (const struct socket *)ARGUMENT_1(ctx));
 }
-#line 746 "tcpretrans.bpf.c"
+#line 757 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
@@ -750,7 +761,7 @@ SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 754 "tcpretrans.bpf.c"
+#line 765 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
@@ -758,7 +769,7 @@ SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 762 "tcpretrans.bpf.c"
+#line 773 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
@@ -766,7 +777,7 @@ SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 770 "tcpretrans.bpf.c"
+#line 781 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
@@ -774,7 +785,7 @@ SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_destroyed((const struct sock *)ctx[0]);
 }
-#line 778 "tcpretrans.bpf.c"
+#line 789 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("iter/task_file") int owner_sweep(u64 *ctx)
@@ -782,6 +793,6 @@ SEC("iter/task_file") int owner_sweep(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_swept((const struct task_struct *)ctx[1], (const struct file *)ctx[3]);
 }
-#line 786 "tcpretrans.bpf.c"
+#line 797 "tcpretrans.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
