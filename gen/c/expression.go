@@ -323,7 +323,11 @@ func (b *body) inParam(e *plan.Expr) value {
 		v := primary(fmt.Sprintf("%s(&%s, &%s)", b.use("ip_listed"), e.Name, b.composite(x)), s32)
 		return v
 	case plan.IP:
-		return found(fmt.Sprintf("%s(&%s, &%s)", b.use("bpf_map_lookup_elem"), e.Name, b.composite(x)))
+		key := "&" + b.composite(x)
+		if x.Op == plan.OpParam { // volatile, which no helper minds
+			key = "(const void *)" + key
+		}
+		return found(fmt.Sprintf("%s(&%s, %s)", b.use("bpf_map_lookup_elem"), e.Name, key))
 	case plan.String:
 		key := b.array(e.Name+"_key", param.Type)
 		b.store(key, x)

@@ -263,7 +263,7 @@ func TestOwners(t *testing.T) {
 		}
 		defer l.Close()
 	}
-	sweep := func() {
+	sweep := func(t *testing.T) {
 		t.Helper()
 		l, err := link.AttachIter(link.IterOptions{Program: r.Programs["owner_sweep"]})
 		if err != nil {
@@ -282,16 +282,20 @@ func TestOwners(t *testing.T) {
 	const tcpListen = 10 // include/net/tcp_states.h
 	// closed closes a listener and returns the record that it made when it left LISTEN,
 	// and what looking its entry up gives afterwards.
-	closed := func(l net.Listener) (record []byte, left error) {
+	closed := func(t *testing.T, l net.Listener) (record []byte, left error) {
 		t.Helper()
 		port := uint16(l.Addr().(*net.TCPAddr).Port)
 		l.Close()
+		var sk int64 // it has no port any more when it leaves LISTEN
 		for {
 			one, ok := r.read(t)
 			if !ok {
 				break
 			}
-			if binary.LittleEndian.Uint16(field(t, p, one, "port")) == port && numberOf(t, p, one, "oldstate") == tcpListen {
+			if binary.LittleEndian.Uint16(field(t, p, one, "port")) == port {
+				sk = numberOf(t, p, one, "sk")
+			}
+			if numberOf(t, p, one, "sk") == sk && numberOf(t, p, one, "oldstate") == tcpListen {
 				record = one
 			}
 		}
@@ -302,7 +306,7 @@ func TestOwners(t *testing.T) {
 		key := field(t, p, record, "sk")
 		return record, r.Maps["owners"].Lookup(key, &entry)
 	}
-	listen := func() net.Listener {
+	listen := func(t *testing.T) net.Listener {
 		t.Helper()
 		var plain net.ListenConfig // a multipath one is another kind of socket above TCP's
 		plain.SetMultipathTCP(false)
@@ -314,15 +318,15 @@ func TestOwners(t *testing.T) {
 	}
 
 	t.Run("unknown", func(t *testing.T) {
-		record, _ := closed(listen())
+		record, _ := closed(t, listen(t))
 		if got := field(t, p, record, "owner"); !bytes.Equal(got, make([]byte, plan.OwnerSize)) {
 			t.Errorf("a socket that nobody noted has the owner %q", got)
 		}
 	})
 	t.Run("swept", func(t *testing.T) {
-		l := listen()
-		sweep()
-		record, left := closed(l)
+		l := listen(t)
+		sweep(t)
+		record, left := closed(t, l)
 		owner := field(t, p, record, "owner")
 		comm, err := os.ReadFile("/proc/self/comm")
 		if err != nil {
@@ -342,8 +346,8 @@ func TestOwners(t *testing.T) {
 		}
 	})
 	t.Run("another inode", func(t *testing.T) {
-		l := listen()
-		sweep()
+		l := listen(t)
+		sweep(t)
 		var key uint64
 		var entry [32]byte
 		owners := r.Maps["owners"].Iterate()
@@ -357,7 +361,7 @@ func TestOwners(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		record, _ := closed(l)
+		record, _ := closed(t, l)
 		if got := field(t, p, record, "owner"); !bytes.Equal(got, make([]byte, plan.OwnerSize)) {
 			t.Errorf("another socket's entry gave the owner %q", got)
 		}

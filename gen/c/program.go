@@ -37,8 +37,7 @@ func (p *printer) newProgram(kind plan.AttachKind, target, name string, line int
 	if strings.Contains(s.context, "registers") {
 		p.use("registers")
 	}
-	context := s.context
-	return program{At: p.at(line), Section: strings.ReplaceAll(quoted(s.prefix+target), "category:", ""), Name: name, Context: context}
+	return program{At: p.at(line), Section: quoted(s.prefix + target), Name: name, Context: s.context}
 }
 
 // quoted is quote without its quotation marks; a tracepoint's category and name are
@@ -101,7 +100,7 @@ func (p *printer) argument(s plan.Source, t plan.Type) string {
 	return cast(v, to).text
 }
 
-// owners are the bodies of the programs that learn who opens sockets, by target, with
+// ownerBodies are the bodies of the programs that learn who opens sockets, by target, with
 // the arguments they take: of a function by number, of a system call's exit its result
 // (struct syscall_trace_exit, kernel/trace/trace.h).
 var ownerBodies = map[string]struct {
