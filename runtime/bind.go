@@ -43,7 +43,7 @@ func setParams(spec *ebpf.CollectionSpec, p *plan.Plan, params Params) error {
 
 // fill makes a map as large as its values need and puts them in; a map has at least one
 // entry's room. Each key's value is 1.
-func fill(m *ebpf.MapSpec, values []Value) {
+func fill(m *ebpf.MapSpec, values []plan.Value) {
 	m.MaxEntries = uint32(max(1, len(values)))
 	m.Contents = nil
 	for _, v := range values {

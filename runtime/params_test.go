@@ -65,7 +65,7 @@ func TestParseParams(t *testing.T) {
 		{s64Type, "9223372036854775808", "--my-port: 9223372036854775808 does not fit s64"},
 		{spanType, "10ms", "8096980000000000"},
 		{spanType, "1.5s", "002f685900000000"},
-		{spanType, "7", "0700000000000000"},
+		{spanType, "7ns", "0700000000000000"},
 		{spanType, "1d", "00004f91944e0000"},
 		{spanType, "200000d", "--my-port: 200000d is not a duration such as 200ms or 1.5s"},
 		{spanType, "-1s", "--my-port: -1s does not fit u64"},
@@ -113,7 +113,7 @@ func TestParseParams(t *testing.T) {
 func TestParseParamsOfSeveralTexts(t *testing.T) {
 	texts := map[string][]string{"my_port": {"1,2", "3", "2"}}
 	values, err := ParseParams(paramPlan(u8Type, true), texts)
-	if err != nil || !slices.EqualFunc(values["my_port"], []byte{1, 2, 3}, func(v Value, b byte) bool { return v[0] == b }) {
+	if err != nil || !slices.EqualFunc(values["my_port"], []byte{1, 2, 3}, func(v plan.Value, b byte) bool { return v[0] == b }) {
 		t.Errorf("a list of %v is %v, %v", texts, values, err)
 	}
 	values, err = ParseParams(paramPlan(u8Type, false), map[string][]string{"my_port": {"1", "3"}})

@@ -143,7 +143,7 @@ func someNames(values []EnumValue) string {
 // digits), for durations and sizes with their units.
 func parseInt(t Type, text string) (Value, error) {
 	digits, negative := strings.CutPrefix(text, "-")
-	n, err := strconv.ParseUint(digits, 0, 64)
+	n, err := parseDigits(digits)
 	if errors.Is(err, strconv.ErrRange) {
 		return nil, fmt.Errorf("does not fit %s", typeName(t))
 	}
@@ -170,6 +170,14 @@ func parseInt(t Type, text string) (Value, error) {
 		n = -n
 	}
 	return encodeInt(t, n), nil
+}
+
+// parseDigits takes decimal, 0x… and octal 0… numbers as C does, with `_` between digits.
+func parseDigits(text string) (uint64, error) {
+	if text == "" || text[0] == '_' || text[len(text)-1] == '_' || strings.Contains(text, "__") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseUint(strings.ReplaceAll(text, "_", ""), 0, 64)
 }
 
 // fits reports whether the number with that magnitude and sign is a value of t.
