@@ -44,7 +44,7 @@ func (t *tracer) attach(ctx context.Context, p *plan.Probe) error {
 		a := &p.Alternatives[i]
 		err := t.attachOne(a)
 		if err == nil {
-			t.verbose("%s: attached as %s:%s", p.Name, a.Kind, a.Target)
+			t.verbose("%s: attached as %s:%s, %s", p.Name, a.Kind, a.Target, t.size())
 			return nil
 		}
 		var refusal *attach.Refusal
@@ -55,6 +55,21 @@ func (t *tracer) attach(ctx context.Context, p *plan.Probe) error {
 		refusals = append(refusals, refusal.Error())
 	}
 	return &AttachError{File: t.plan.File, Line: p.Line, Probe: p.Name, Refusals: refusals}
+}
+
+// size says how long the program attached last is in the kernel, after the verifier has
+// dropped what cannot be reached.
+func (t *tracer) size() string {
+	const instruction = 8 // bytes of struct bpf_insn, include/uapi/linux/bpf.h
+	info, err := t.programs[len(t.programs)-1].Info()
+	if err != nil {
+		return "of unknown size"
+	}
+	size, err := info.TranslatedSize()
+	if err != nil {
+		return "of unknown size"
+	}
+	return fmt.Sprintf("%d instructions", size/instruction)
 }
 
 // attachOne loads and attaches one alternative. An error that is a *attach.Refusal
