@@ -212,6 +212,7 @@ func agreements() []plan.Expr {
 		castTo(tS64, op(tS32, "+", castTo(tS32, a), number64(1, tS32))),
 		op(tBool, ">", op(tS32, "+", castTo(tS32, a), number64(1, tS32)), castTo(tS32, a)),
 		op(tS32, "<<", castTo(tS32, castTo(tU16, a)), castTo(tS32, castTo(tU8, b))),
+		op(tS32, "<<", number64(math.MaxInt32, tS32), number64(8, tU32)), op(tS32, "<<", number64(-1, tS32), number64(3, tU32)),
 		op(tBool, "&&", op(tBool, "<", a, b), op(tBool, "!=", a, number64(0, tU64))),
 		op(tBool, "||", op(tBool, "&&", a, b), unop(tBool, "!", b)),
 	)

@@ -120,7 +120,10 @@ func (b *body) unary(e *plan.Expr) value {
 	t := b.typeOf(e.Type)
 	if e.Name == "!" {
 		v := b.scalar(&e.Args[0])
-		return value{text: v.not(), prec: pick2(v.inverse != "", v.prec, precUnary), typ: s32, inverse: pick(v.inverse != "", v.text, "")}
+		if v.inverse != "" {
+			return value{text: v.inverse, prec: v.prec, typ: s32, inverse: v.text}
+		}
+		return value{text: v.not(), prec: precUnary, typ: s32}
 	}
 	v := b.operand(&e.Args[0], t, true)
 	if promoted(v.typ) != t && t.size >= 4 {
@@ -135,13 +138,6 @@ func (b *body) unary(e *plan.Expr) value {
 		out = cast(out, t)
 	}
 	return out
-}
-
-func pick2(condition bool, yes, no int) int {
-	if condition {
-		return yes
-	}
-	return no
 }
 
 func (b *body) binary(e *plan.Expr) value {
@@ -392,7 +388,7 @@ func (b *body) equal(x, y *plan.Expr, op string) value {
 		left, size := b.place(x)
 		right, limit := b.place(y)
 		if y.Op == plan.OpText && limit > size { // too long for it ever to be equal
-			return number(int64(pick2(op == "==", 0, 1)), s32, false)
+			return number(map[string]int64{"==": 0, "!=": 1}[op], s32, false)
 		}
 		text = b.sameText(left, right, min(size, limit), y.Op == plan.OpParam)
 	}

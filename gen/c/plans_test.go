@@ -300,6 +300,7 @@ func reads() *plan.Plan {
 		column{"comm", calling("str", tComm, addressOf(task, tText, "comm"))},
 		column{"raw", calling("buf", tBytes(5), addressOf(task, tText, "comm"))},
 		column{"first", castTo(tU64, load(addressOf(task, tText, "comm"), tU8))},
+		column{"nobody", orElse(load(castTo(structPointer("task_struct"), number64(0, tU64)), tU32, "policy"), number64(9, tU32))},
 	)
 	p.Structs = []plan.Struct{
 		{Name: "mm_struct", Members: []plan.Member{{Name: "total_vm", Type: tU64}, {Name: "stack_vm", Type: tU64}}},

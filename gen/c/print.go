@@ -310,13 +310,13 @@ func (p *printer) maps() []mapping {
 		}
 	}
 	if p.plan.Owners != nil {
-		out = append(out, mapping{Name: "owners", Type: "HASH", Entries: p.plan.Owners.Entries, Key: "u64", Value: "struct " + p.use("owner_entry"), Remark: "by the address of a struct sock"})
+		out = append(out, mapping{Name: "owners", Type: "HASH", Entries: p.plan.Owners.Entries, Key: "u64", Value: "struct " + p.use("owner_entry"), Remark: "By the address of a struct sock."})
 	}
 	if p.plan.Limits.Rate > 0 {
-		out = append(out, mapping{Name: "seconds", Type: "LRU_HASH", Entries: 1024, Key: "u64", Value: "u64", Remark: "records of each second of CLOCK_MONOTONIC; old ones fall out"})
+		out = append(out, mapping{Name: "seconds", Type: "LRU_HASH", Entries: 1024, Key: "u64", Value: "u64", Remark: "Records of each second of CLOCK_MONOTONIC; old seconds fall out."})
 	}
 	if p.hasScratch() {
-		out = append(out, mapping{Name: "scratch", Type: "PERCPU_ARRAY", Entries: len(p.plan.Bodies), Key: "u32", Value: "struct scratch", Remark: "one for each body"})
+		out = append(out, mapping{Name: "scratch", Type: "PERCPU_ARRAY", Entries: len(p.plan.Bodies), Key: "u32", Value: "struct scratch", Remark: "One for each body."})
 	}
 	return out
 }

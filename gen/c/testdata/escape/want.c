@@ -85,6 +85,9 @@ static u32 fold(u64 x)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* rawtracepoint:sys_enter */
@@ -120,6 +123,6 @@ SEC("raw_tp/sys_enter") int escape_rawtracepoint(u64 *ctx)
 #line 2 "escape.yaml"
 	return escape(ctx[1]);
 }
-#line 124 "escape.bpf.c"
+#line 127 "escape.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -123,6 +123,9 @@ static __always_inline u32 log2_u64(u64 x)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* rawtracepoint:sys_enter */
@@ -193,6 +196,6 @@ SEC("raw_tp/sys_enter") int filters_rawtracepoint(u64 *ctx)
 #line 2 "filters.yaml"
 	return filters(ctx[1]);
 }
-#line 197 "filters.bpf.c"
+#line 200 "filters.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

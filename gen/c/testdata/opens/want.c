@@ -95,7 +95,7 @@ struct {
 	__uint(max_entries, 65536);
 } events SEC(".maps");
 
-/* one for each body */
+/* One for each body. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -190,8 +190,9 @@ static __always_inline bool same_as_param(const char *a, const volatile char *b,
 }
 
 /*
- * The running thread's name into the array TO, zeros behind it: between Linux 6.0
- * (strscpy) and 6.5 (strscpy_pad) the helper does not write them.
+ * The running thread's name into the array TO, zeros behind it, which some kernels
+ * before f3f213497797 ("bpf: ensure all memory is initialized in
+ * bpf_get_current_comm", Linux 6.4) leave as they are.
  */
 #define READ_COMM(to) ({				\
 	__builtin_memset(&(to), 0, sizeof(to));		\
@@ -220,6 +221,9 @@ static __always_inline u32 parent_tgid(void)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* tracepoint:syscalls:sys_enter_openat */
@@ -312,6 +316,6 @@ SEC("tracepoint/syscalls/sys_enter_openat") int opens_tracepoint(void *ctx)
 #line 2 "opens.yaml"
 	return opens((const char *)*(u64 *)(ctx + 24), *(s64 *)(ctx + 32));
 }
-#line 316 "opens.bpf.c"
+#line 320 "opens.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -129,7 +129,7 @@ struct {
 	__type(value, u8);
 } networks SEC(".maps");
 
-/* one for each body */
+/* One for each body. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -320,6 +320,9 @@ static __always_inline long flow_of(struct flow *to, const struct sock *sk)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* rawtracepoint:tcp_destroy_sock */
@@ -383,6 +386,6 @@ SEC("raw_tp/tcp_destroy_sock") int perfbuf_rawtracepoint(u64 *ctx)
 #line 2 "perfbuf.yaml"
 	return perfbuf(ctx, (const struct sock *)ctx[0]);
 }
-#line 387 "perfbuf.bpf.c"
+#line 390 "perfbuf.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

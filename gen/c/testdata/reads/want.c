@@ -178,6 +178,9 @@ static __always_inline u64 missing(long err, u64 bit)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* rawtracepoint:sched_process_exit */
@@ -298,6 +301,6 @@ SEC("raw_tp/sched_process_exit") int reads_rawtracepoint(u64 *ctx)
 #line 2 "reads.yaml"
 	return reads((const struct task_struct *)ctx[0]);
 }
-#line 302 "reads.bpf.c"
+#line 305 "reads.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -77,6 +77,9 @@ static __always_inline void count_one(u64 *counter)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* rawtracepoint:sys_enter */
@@ -112,6 +115,6 @@ SEC("raw_tp/sys_enter") int smallest_rawtracepoint(u64 *ctx __attribute__((unuse
 #line 2 "smallest.yaml"
 	return smallest();
 }
-#line 116 "smallest.bpf.c"
+#line 119 "smallest.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -216,7 +216,7 @@ struct {
 	__type(value, u8);
 } pids SEC(".maps");
 
-/* by the address of a struct sock */
+/* By the address of a struct sock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 131072);
@@ -224,7 +224,7 @@ struct {
 	__type(value, struct owner_entry);
 } owners SEC(".maps");
 
-/* records of each second of CLOCK_MONOTONIC; old ones fall out */
+/* Records of each second of CLOCK_MONOTONIC; old seconds fall out. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -631,6 +631,9 @@ static __always_inline bool over_rate(void)
 #pragma clang diagnostic ignored "-Wconstant-logical-operand"
 #pragma clang diagnostic ignored "-Wint-in-bool-context"
 #pragma clang diagnostic ignored "-Winteger-overflow"
+#pragma clang diagnostic ignored "-Wnull-pointer-arithmetic"
+#pragma clang diagnostic ignored "-Wshift-negative-value"
+#pragma clang diagnostic ignored "-Wshift-overflow"
 #pragma clang diagnostic ignored "-Wtautological-compare"
 
 /* function:tcp_retransmit_skb */
@@ -721,7 +724,7 @@ SEC("raw_tp/tcp_retransmit_skb") int tcpretrans_rawtracepoint(u64 *ctx)
 #line 7 "tcpretrans.yaml"
 	return tcpretrans((const struct sock *)ctx[0]);
 }
-#line 725 "tcpretrans.bpf.c"
+#line 728 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
@@ -729,7 +732,7 @@ SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ctx[0], ctx[4]);
 }
-#line 733 "tcpretrans.bpf.c"
+#line 736 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct registers *ctx)
@@ -737,7 +740,7 @@ SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct re
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ARGUMENT_0(ctx), ARGUMENT_4(ctx));
 }
-#line 741 "tcpretrans.bpf.c"
+#line 744 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
@@ -745,7 +748,7 @@ SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ctx[0], (const struct socket *)ctx[1]);
 }
-#line 749 "tcpretrans.bpf.c"
+#line 752 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
@@ -753,7 +756,7 @@ SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ARGUMENT_0(ctx), (const struct socket *)ARGUMENT_1(ctx));
 }
-#line 757 "tcpretrans.bpf.c"
+#line 760 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
@@ -761,7 +764,7 @@ SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 765 "tcpretrans.bpf.c"
+#line 768 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
@@ -769,7 +772,7 @@ SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 773 "tcpretrans.bpf.c"
+#line 776 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
@@ -777,7 +780,7 @@ SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 781 "tcpretrans.bpf.c"
+#line 784 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
@@ -785,7 +788,7 @@ SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_destroyed((const struct sock *)ctx[0]);
 }
-#line 789 "tcpretrans.bpf.c"
+#line 792 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("iter/task_file") int owner_sweep(u64 *ctx)
@@ -793,6 +796,6 @@ SEC("iter/task_file") int owner_sweep(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_swept((const struct task_struct *)ctx[1], (const struct file *)ctx[3]);
 }
-#line 797 "tcpretrans.bpf.c"
+#line 800 "tcpretrans.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
