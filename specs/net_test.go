@@ -156,3 +156,19 @@ func TestRetransmitAttachments(t *testing.T) {
 		compare(t, name, shown(t, got[i], made), lines(made))
 	}
 }
+
+// TestAddresses compares addresses with constant ones.
+func TestAddresses(t *testing.T) {
+	var made []workload.Made
+	got := trace(t, nil, func(ctx context.Context) (err error) {
+		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows[:2]})
+		return err
+	}, "retransmit_local")
+	compare(t, "retransmit_local", shown(t, got[0], made), lines(made))
+	for _, r := range got[0].records {
+		six := strings.Contains(r["flow"].(map[string]any)["saddr"].(string), ":")
+		if r["four"] != !six || r["six"] != six {
+			t.Errorf("IPv6 is %v: %v", six, r)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package c
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/plan"
@@ -335,10 +337,14 @@ func (b *body) inParam(e *plan.Expr) value {
 	return found(fmt.Sprintf("%s(&%s, &%s)", b.use("bpf_map_lookup_elem"), e.Name, key))
 }
 
-// composite evaluates an address, a flow or an owner to a variable.
+// composite evaluates an address, a flow or an owner to a variable, a constant address to
+// a literal.
 func (b *body) composite(e *plan.Expr) string {
-	if e.Op == plan.OpParam {
+	switch e.Op {
+	case plan.OpParam:
 		return e.Name
+	case plan.OpText:
+		return constantAddress(e.Name)
 	}
 	key := keyOf(e)
 	if v, ok := b.recall(key); ok {
@@ -348,6 +354,19 @@ func (b *body) composite(e *plan.Expr) string {
 	v := primary(name, ctype{})
 	b.reading(key, v, func() { b.store(name, e) })
 	return name
+}
+
+// constantAddress writes an address that the checker has parsed, as its four words.
+func constantAddress(text string) string {
+	addr := netip.MustParseAddr(text).As16()
+	words := make([]string, 4)
+	for i := range words {
+		words[i] = "0"
+		if w := binary.BigEndian.Uint32(addr[4*i:]); w != 0 {
+			words[i] = fmt.Sprintf("__builtin_bswap32(%#x)", w)
+		}
+	}
+	return "(struct ip_addr){{ " + strings.Join(words, ", ") + " }}"
 }
 
 // part is one part of a flow or owner. A port is read alone.

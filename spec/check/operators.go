@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
@@ -233,6 +234,9 @@ func (b *body) numbers(n *expr.Binary, x, y operand) bool {
 
 func (b *body) compare(n *expr.Binary, x, y operand) operand {
 	x, y = b.text(x), b.text(y)
+	if !b.addressText(n.Y, x, &y) || !b.addressText(n.X, y, &x) {
+		return operand{}
+	}
 	result := func(x, y plan.Expr) operand {
 		return value(plan.Expr{Op: plan.OpBinary, Type: boolean, Line: b.line, Name: n.Op, Args: []plan.Expr{x, y}})
 	}
@@ -278,6 +282,23 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 	return b.fail(n, "%s compares %s with %s", n.Op, describe(x), describe(y)).hint("%s", b.compareHint(n, x, y))
 }
 
+// addressText takes a constant text beside an address for an address.
+func (b *body) addressText(n expr.Node, beside operand, o *operand) bool {
+	if beside.expr.Type.Kind != plan.IP || beside.place || !constantText(*o) || o.expr.Type.Kind != plan.String {
+		return true
+	}
+	addr, err := netip.ParseAddr(o.expr.Name)
+	if err != nil || addr.Zone() != "" {
+		f := b.fail(n, "%s is not an IP address", expr.Print(n))
+		if _, err := netip.ParsePrefix(o.expr.Name); err == nil {
+			f.hint("a network is a parameter: params: {net: {type: cidr, default: %s}} and x in $net", o.expr.Name)
+		}
+		return false
+	}
+	o.expr.Name, o.expr.Type = addr.String(), plan.Type{Kind: plan.IP, Size: 16}
+	return true
+}
+
 // alwaysSame refuses a comparison with a constant outside the range of the other
 // side's type, which would hold always or never.
 func (b *body) alwaysSame(n *expr.Binary, x, y operand) bool {
@@ -302,9 +323,6 @@ func (b *body) alwaysSame(n *expr.Binary, x, y operand) bool {
 func (b *body) compareHint(n *expr.Binary, x, y operand) string {
 	if x.expr.Type.Kind == plan.Pointer && y.expr.Type.Kind == plan.String {
 		return fmt.Sprintf("str(%s) reads the string", expr.Print(n.X))
-	}
-	if x.expr.Type.Kind == plan.IP && y.expr.Type.Kind == plan.String {
-		return "a param of type ip holds an address, one of type cidr a network: " + expr.Print(n.X) + " in $net"
 	}
 	return ""
 }
@@ -452,7 +470,7 @@ func (b *body) in(n *expr.In) operand {
 	out := plan.Expr{Op: plan.OpIn, Type: boolean, Line: b.line, Args: []plan.Expr{x.expr}}
 	for _, item := range n.List {
 		y := b.textual(item)
-		if !y.valid {
+		if !y.valid || !b.addressText(item, x, &y) {
 			return operand{}
 		}
 		switch {
