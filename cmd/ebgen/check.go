@@ -47,7 +47,7 @@ func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
 			return usageError{err}
 		}
 		for _, name := range names {
-			f, err := find(name, cmd.InOrStdin())
+			f, err := find(cmd.Context(), name, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}

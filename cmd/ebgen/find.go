@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +26,9 @@ const largestSpec = 64 << 20
 
 // find looks for SPEC: standard input, a file, then a name in $EBGEN_PATH, in the
 // user's own specs and in the catalogue.
-func find(argument string, stdin io.Reader) (*found, error) {
+func find(ctx context.Context, argument string, stdin io.Reader) (*found, error) {
 	if argument == "-" {
-		return read("stdin.yaml", stdin)
+		return readStdin(ctx, stdin)
 	}
 	if f, err := os.Open(argument); err == nil {
 		defer f.Close()
@@ -66,6 +67,24 @@ func searchPath() []string {
 		dirs = append(dirs, filepath.Join(config, "ebgen", "specs"))
 	}
 	return dirs
+}
+
+// readStdin reads standard input until ctx is done, since a terminal may never end. What
+// still waits for it then ends with the process.
+func readStdin(ctx context.Context, stdin io.Reader) (*found, error) {
+	var f *found
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		f, err = read("stdin.yaml", stdin)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return f, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func read(name string, r io.Reader) (*found, error) {

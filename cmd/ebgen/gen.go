@@ -38,7 +38,7 @@ func generate(cmd *cobra.Command, o *genOptions, argument string) error {
 	if o.dir == "" {
 		return usageError{errors.New("gen wants to know where: -o DIR")}
 	}
-	f, err := find(argument, cmd.InOrStdin())
+	f, err := find(cmd.Context(), argument, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,11 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(), newCheck(), newGen(), newList())
+	for _, cmd := range root.Commands() {
+		if count := cmd.Args; count != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error { return asUsage(count(cmd, args)) }
+		}
+	}
 	return root
 }
 
@@ -78,6 +83,14 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// asUsage is nil for nil.
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
 
 // reported is an error whose text is already on standard error.
 type reported struct{ error }

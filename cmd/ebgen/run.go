@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type runOptions struct {
 	columns  []string
 	duration time.Duration
 	count    uint64
-	ringSize string
+	ringSize byteSize
 	btf      string
 	verbose  bool
 	demo     bool
@@ -44,7 +45,7 @@ func (o *runOptions) flags(set *pflag.FlagSet) {
 	set.StringSliceVar(&o.columns, "columns", nil, "the `COLUMNS` to show, in order")
 	set.DurationVarP(&o.duration, "duration", "d", 0, "end after this `TIME`, such as 10s")
 	set.Uint64VarP(&o.count, "count", "n", 0, "end after this many `RECORDS`")
-	set.StringVar(&o.ringSize, "ring-size", "", "`SIZE` of the buffer between kernel and ebgen, such as 16MiB")
+	set.Var(&o.ringSize, "ring-size", "`SIZE` of the buffer in the kernel, such as 16MiB")
 	set.StringVar(&o.btf, "btf", "", "`FILE` with this kernel's types, for kernels without BTF")
 	set.BoolVar(&o.demo, "demo", false, "make some events too, where the spec has a workload")
 	set.BoolVarP(&o.verbose, "verbose", "v", false, "say what is attached, and how, and why not otherwise")
@@ -83,7 +84,10 @@ func run(ctx context.Context, cmd *cobra.Command, args []string) error {
 		}
 		return usageError{errors.New("run wants a SPEC: a file, or a name that ebgen list shows; it stands before its parameters")}
 	}
-	f, err := find(argument, cmd.InOrStdin())
+	if o.format != "" && !slices.ContainsFunc(sink.Formats, func(f sink.Format) bool { return f.Name == o.format }) {
+		return usageError{&sink.FormatError{Name: o.format}}
+	}
+	f, err := find(ctx, argument, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
@@ -127,10 +131,6 @@ func trace(ctx context.Context, f *found, b *plan.Bundle, o *runOptions, verbose
 	if err != nil {
 		return usageError{err}
 	}
-	size, err := ringSize(o.ringSize)
-	if err != nil {
-		return usageError{err}
-	}
 	demo := func(context.Context) error { return nil }
 	if o.demo {
 		var ok bool
@@ -142,7 +142,7 @@ func trace(ctx context.Context, f *found, b *plan.Bundle, o *runOptions, verbose
 	defer stop()
 	made := make(chan error, 1)
 	account, err := runtime.Run(running, b, runtime.Options{
-		Params: o.params, Sink: out, Duration: o.duration, Count: o.count, RingSize: size, BTF: o.btf, Verbose: verbose,
+		Params: o.params, Sink: out, Duration: o.duration, Count: o.count, RingSize: int(o.ringSize), BTF: o.btf, Verbose: verbose,
 		Ready: func() {
 			fmt.Fprintf(stderr, "tracing %s; Ctrl-C ends it\n", b.Plan.Name)
 			go func() {
@@ -192,7 +192,7 @@ func explainRun(f *found, err error, verbose func(string, ...any), stderr io.Wri
 	file := source.NewFile(f.name, string(f.text))
 	line := file.Line(at)
 	start := file.Offset(source.Position{Line: at, Column: 1})
-	d.Span = source.Span{Start: start + len(line) - len(strings.TrimLeft(line, " ")), End: start + len(line)}
+	d.Span = source.Span{Start: start + len(line) - len(strings.TrimLeft(line, " \t")), End: start + len(line)}
 	fmt.Fprint(stderr, d.Format(file))
 	return reported{err}
 }
@@ -243,6 +243,7 @@ func flagName(param string) string { return strings.TrimPrefix(runtime.Flag(para
 // paramValue is the flag of one parameter; its text is parsed by the runtime.
 type paramValue struct {
 	name string
+	typ  string // as help shows it
 	into map[string][]string
 }
 
@@ -251,7 +252,7 @@ func (v *paramValue) Set(text string) error {
 	return nil
 }
 func (v *paramValue) String() string { return "" }
-func (v *paramValue) Type() string   { return "value" }
+func (v *paramValue) Type() string   { return v.typ }
 
 // declared is one parameter as help shows it.
 type declared struct{ name, typ, help, fallback string }
@@ -273,13 +274,16 @@ func params(f *found) []declared {
 	return list
 }
 
+// helpWidth is the columns of help, those of the narrowest usual terminal.
+const helpWidth = 80
+
 // help prints the command's help; for a spec, its own flags first.
 func help(cmd *cobra.Command, f *found) error {
 	w := bufio.NewWriter(cmd.OutOrStdout())
 	set := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	new(runOptions).flags(set)
 	if f == nil {
-		fmt.Fprintf(w, "%s\n\nUsage:\n  ebgen %s\n\nExamples:\n%s\n\nFlags:\n%s", cmd.Long, cmd.Use, cmd.Example, set.FlagUsages())
+		fmt.Fprintf(w, "%s\n\nUsage:\n  ebgen %s\n\nExamples:\n%s\n\nFlags:\n%s", cmd.Long, cmd.Use, cmd.Example, set.FlagUsagesWrapped(helpWidth))
 		return w.Flush()
 	}
 	name := strings.TrimSuffix(filepath.Base(f.name), ".yaml")
@@ -291,17 +295,14 @@ func help(cmd *cobra.Command, f *found) error {
 	}
 	fmt.Fprintf(w, "Usage:\n  ebgen run %s [flags]\n\n", name)
 	if list := params(f); len(list) > 0 {
-		fmt.Fprintf(w, "Parameters:\n")
+		own := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		own.SortFlags = false
 		for _, p := range list {
-			text := p.help
-			if p.fallback != "" {
-				text += " (" + p.fallback + ")"
-			}
-			fmt.Fprintf(w, "  %-24s %s\n", runtime.Flag(p.name)+" "+p.typ, text)
+			own.VarPF(&paramValue{typ: p.typ}, flagName(p.name), "", p.help).DefValue = p.fallback
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "Parameters:\n%s\n", own.FlagUsagesWrapped(helpWidth))
 	}
-	fmt.Fprintf(w, "Flags:\n%s", set.FlagUsages())
+	fmt.Fprintf(w, "Flags:\n%s", set.FlagUsagesWrapped(helpWidth))
 	return w.Flush()
 }
 
@@ -314,16 +315,18 @@ func listFormats(w io.Writer) error {
 	return nil
 }
 
-// ringSize parses --ring-size: 0 leaves it to the spec.
-func ringSize(text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
+// byteSize is a flag's value such as 16MiB; 0 leaves it to the spec.
+type byteSize int
+
+func (s *byteSize) Set(text string) error {
 	value, err := plan.ParseValue(plan.Type{Kind: plan.Int, Size: 4, Meaning: plan.ByteSize}, nil, text)
 	if err != nil {
-		return 0, fmt.Errorf("--ring-size: %s %w", text, err)
+		return fmt.Errorf("%s %w", text, err)
 	}
-	return int(binary.NativeEndian.Uint32(value)), nil
+	*s = byteSize(binary.NativeEndian.Uint32(value))
+	return nil
 }
+func (s *byteSize) String() string { return "" }
+func (s *byteSize) Type() string   { return "size" }
 
 func getenv(name string) string { return os.Getenv(name) }

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"testing"
+)
+
+// A terminal never ends, so Ctrl-C must end the wait for a spec from there.
+func TestInterruptedReading(t *testing.T) {
+	for _, command := range []string{"run", "check"} {
+		t.Run(command, func(t *testing.T) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			typed := make(chan struct{})
+			defer close(typed)
+			stdin := readerFunc(func([]byte) (int, error) {
+				interrupt()
+				<-typed
+				return 0, context.Canceled
+			})
+			var stdout, stderr bytes.Buffer
+			if got := execute(ctx, []string{command, "-"}, stdin, &stdout, &stderr); got != exitInterrupted {
+				t.Errorf("exit status %d, want %d", got, exitInterrupted)
+			}
+			if stdout.Len() > 0 || stderr.Len() > 0 {
+				t.Errorf("stdout %q and stderr %q, want silence", &stdout, &stderr)
+			}
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"github.com/ebgen/ebgen/gen/clang"
+)
+
+var update = flag.Bool("update", false, "rewrite the texts that scripts compare with")
+
+// TestMain lets the test binary stand for the programs that scripts run.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"ebgen": main,
+		"opens": opens,
+		"hide":  hide,
+	})
+}
+
+// TestScript runs testdata/script: what a user types, and what comes of it. Each script
+// has a cache of its own, and in $NAME a name that no other process has.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Condition:           condition,
+		Setup: func(env *testscript.Env) error {
+			ebgen, err := exec.LookPath("ebgen")
+			if err != nil {
+				return err
+			}
+			env.Setenv("BIN", filepath.Dir(ebgen))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+			env.Setenv("NAME", fmt.Sprintf("opens-%06x", rand.N(1<<24))) // 12 of a comm's 15 bytes
+			tracers := map[string]*tracer{}
+			env.Values[tracersKey{}] = tracers
+			env.Defer(func() {
+				for _, t := range tracers {
+					t.kill()
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":       runStatus,
+			"nobody":       runAsNobody,
+			"start":        start,
+			"attached":     attached,
+			"signal":       signalTracer,
+			"ends":         ends,
+			"instructions": instructions,
+			"delivered":    delivered,
+			"account":      sumAccount,
+			"damage":       damage,
+		},
+	})
+}
+
+// condition answers what a script needs of the machine.
+func condition(name string) (bool, error) {
+	switch name {
+	case "root": // to trace, and to mount what a script hides
+		var header = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var sets [2]unix.CapUserData // low and high word, capget(2)
+		err := unix.Capget(&header, &sets[0])
+		return err == nil && os.Geteuid() == 0 && sets[0].Effective>>unix.CAP_SYS_ADMIN&1 == 1, nil
+	case "btf":
+		info, err := os.Stat("/sys/kernel/btf/vmlinux")
+		return err == nil && info.Size() > 0, nil
+	case "clang":
+		_, err := clang.Find()
+		return err == nil, nil
+	}
+	return false, fmt.Errorf("no condition is named %q", name)
+}
+
+// runStatus is `status N PROGRAM ARGS…`: exec, with the exit status stated.
+func runStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARGS…")
+	}
+	expect(ts, args[0], ts.Exec(args[1], args[2:]...))
+}
+
+// expect compares the exit status in err, nil for 0, with the one that a script states.
+func expect(ts *testscript.TestScript, want string, err error) {
+	got := 0
+	if err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		if got = exit.ExitCode(); got < 0 {
+			ts.Fatalf("ended by %v, want exit status %s", exit, want)
+		}
+	}
+	if strconv.Itoa(got) != want {
+		ts.Fatalf("exit status %d, want %s", got, want)
+	}
+}
+
+// damage is `damage flip|cut GLOB`: one bit in the middle of every file that matches is
+// turned over, or its second half is cut off.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage flip|cut GLOB")
+	}
+	names, err := filepath.Glob(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if len(names) == 0 {
+		ts.Fatalf("no file matches %s", args[1])
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		ts.Check(err)
+		switch middle := len(data) / 2; args[0] {
+		case "flip":
+			data[middle] ^= 1
+		case "cut":
+			data = data[:middle]
+		default:
+			ts.Fatalf("no damage is named %q", args[0])
+		}
+		ts.Check(os.WriteFile(name, data, 0o600))
+	}
+}
