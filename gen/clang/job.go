@@ -66,6 +66,7 @@ var flags = []string{
 	"-mcpu=v3", // 32-bit ALU and jumps, Linux 5.1; clang 14 knows no later one
 	"-std=gnu11",
 	"-O2",
+	"-fwrapv", // overflow of signed numbers wraps around, as the language says; C leaves it open
 	"-g",
 	"-Wall", "-Wextra", "-Werror",
 	"-fdebug-compilation-dir=.", // no folder of the builder in the object

@@ -136,6 +136,25 @@ func TestTwoBuildsAreIdentical(t *testing.T) {
 	})
 }
 
+// A clang that takes overflow for impossible makes a constant of this: two instructions.
+func TestOverflowWraps(t *testing.T) {
+	compilers(t, func(t *testing.T, c *Compiler) {
+		j, _ := start(t, c, Limits{})
+		object, err := j.Finish("int grows(int x);\nint grows(int x) { return x + 1 > x; }\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := elf.NewFile(bytes.NewReader(object))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const constant = 2 * 8
+		if text := f.Section(".text"); text == nil || text.Size <= constant {
+			t.Error("x + 1 > x is compiled to a constant")
+		}
+	})
+}
+
 func TestArchitecture(t *testing.T) {
 	const ask = "#if !defined(__TARGET_ARCH_%s) || defined(__TARGET_ARCH_%s)\n#error another architecture\n#endif\nint x;\n"
 	compilers(t, func(t *testing.T, c *Compiler) {
