@@ -216,8 +216,7 @@ func TestText(t *testing.T) {
 
 // TestRate wants no second to have more records than allowed, and the rest counted.
 func TestRate(t *testing.T) {
-	p := smallest()
-	p = tracer("rated", plan.Body{Name: "rated", Line: 2}, rawTracepoint("sys_enter", "rated_rawtracepoint", 0), column{"time", built("time")})
+	p := tracer("rated", plan.Body{Name: "rated", Line: 2}, rawTracepoint("sys_enter", "rated_rawtracepoint", 0), column{"time", built("time")})
 	p.Limits.Rate = 10
 	r := newRunner(t, compile(t, "clang", "x86", printed(t, p)), "rated_rawtracepoint")
 	const fired = 101

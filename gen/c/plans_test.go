@@ -15,7 +15,6 @@ var (
 	tBe32  = plan.Type{Kind: plan.Int, Size: 4, BigEndian: true}
 	tBool  = plan.Type{Kind: plan.Bool, Size: 1}
 	tPort  = plan.Type{Kind: plan.Int, Size: 2, Meaning: plan.Port}
-	tTime  = plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Time}
 	tComm  = plan.Type{Kind: plan.String, Size: 16}
 	tIP    = plan.Type{Kind: plan.IP, Size: 16}
 	tFlow  = plan.Type{Kind: plan.Flow, Size: plan.FlowSize}
@@ -53,11 +52,6 @@ func addressOf(from plan.Expr, t plan.Type, names ...string) plan.Expr {
 	e := load(from, t, names...)
 	e.Op = plan.OpAddress
 	return e
-}
-func host(e plan.Expr) plan.Expr {
-	t := e.Type
-	t.BigEndian = false
-	return plan.Expr{Op: plan.OpHost, Type: t, Args: []plan.Expr{e}}
 }
 func castTo(t plan.Type, e plan.Expr) plan.Expr {
 	return plan.Expr{Op: plan.OpCast, Type: t, Args: []plan.Expr{e}}
@@ -315,7 +309,7 @@ func reads() *plan.Plan {
 
 func filters() *plan.Plan {
 	id := arg("id", tS64)
-	ids := plan.Expr{Op: plan.OpIn, Type: tBool, Args: []plan.Expr{id, number64(1, tS64), number64(-2, tS64), plan.Expr{Op: plan.OpConst, Type: tS64, Name: "NR_OPEN", Int: 257}}}
+	ids := plan.Expr{Op: plan.OpIn, Type: tBool, Args: []plan.Expr{id, number64(1, tS64), number64(-2, tS64), {Op: plan.OpConst, Type: tS64, Name: "NR_OPEN", Int: 257}}}
 	p := tracer("filters", plan.Body{Name: "filters", Line: 2, Args: []plan.Arg{{Name: "id", Type: tS64}},
 		Filters: []plan.Filter{
 			{Expr: op(tBool, "||", ids, op(tBool, "&&", op(tBool, ">", id, number64(40, tS64)), op(tBool, "<", id, number64(50, tS64)))), Line: 5},

@@ -73,12 +73,12 @@ struct event {
 	u32 policy;	/* 40 */
 	u32 twice;	/* 44 */
 	s32 exit;	/* 48 */
-	u8 ran;	/* 52 */
-	bool both;	/* 53 */
-	bool exists;	/* 54 */
-	char comm[16];	/* 55: zeros behind its end */
-	u8 raw[5];	/* 71 */
-	u8 pad[4];	/* 76: zero */
+	u32 nobody;	/* 52 */
+	u8 ran;	/* 56 */
+	bool both;	/* 57 */
+	bool exists;	/* 58 */
+	char comm[16];	/* 59: zeros behind its end */
+	u8 raw[5];	/* 75 */
 };
 _Static_assert(sizeof(struct event) == 80, "struct event is not what the plan laid out");
 
@@ -198,6 +198,7 @@ static __always_inline int reads(const struct task_struct *p)
 	long exit_state_err;
 	s32 exit_signal;
 	u8 value;
+	long missed2;
 
 #line 2 "reads.yaml"
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
@@ -280,8 +281,14 @@ static __always_inline int reads(const struct task_struct *p)
 	e->first = value;
 #line 21 "reads.yaml"
 	absent |= missing(err, BIT(9));
-#line 2 "reads.yaml"
-	__builtin_memset(&e->pad, 0, sizeof(e->pad));
+#line 22 "reads.yaml"
+	e->nobody = 0;
+#line 22 "reads.yaml"
+	missed2 = EXISTS((const struct task_struct *)0, policy) ? READ_INT(e->nobody, (const struct task_struct *)0, policy) : NO_VALUE;
+#line 22 "reads.yaml"
+	if (missed2)
+#line 22 "reads.yaml"
+		e->nobody = 9;
 #line 2 "reads.yaml"
 	e->absent = absent;
 #line 2 "reads.yaml"
@@ -301,6 +308,6 @@ SEC("raw_tp/sched_process_exit") int reads_rawtracepoint(u64 *ctx)
 #line 2 "reads.yaml"
 	return reads((const struct task_struct *)ctx[0]);
 }
-#line 305 "reads.bpf.c"
+#line 312 "reads.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
