@@ -148,6 +148,9 @@ func (t *tracer) explainLoad(a *plan.Attachment, spec *ebpf.ProgramSpec, err err
 		}
 		return newVerifierError(a.Program, t.plan.File, rejected, spec.Instructions)
 	}
+	if errors.Is(err, unix.EFAULT) {
+		return t.gaveUp(a, err)
+	}
 	for _, known := range targetErrors {
 		if !errors.Is(err, known) {
 			continue
@@ -161,6 +164,18 @@ func (t *tracer) explainLoad(a *plan.Attachment, spec *ebpf.ProgramSpec, err err
 		return refusal
 	}
 	return fmt.Errorf("load %s for %s:%s: %w", a.Program, a.Kind, a.Target, err)
+}
+
+// gaveUp is the rejection of a program with so many jumps on one path that the verifier's
+// stack of branches is full (push_stack, kernel/bpf/verifier.c). The kernel answers EFAULT
+// and names the line in its log, but the library does not give away the log of an EFAULT
+// (newProgramWithOptions, cilium/ebpf 0.22). Loops are only in a spec's own C.
+func (t *tracer) gaveUp(a *plan.Attachment, err error) error {
+	e := &VerifierError{Program: a.Program, File: t.plan.File, Cause: "a loop runs for more rounds than the verifier follows", err: err}
+	if t.plan.C != nil {
+		e.Line = t.plan.C.Line
+	}
+	return e
 }
 
 // sweep runs the iterator program that notes what is there already, once.
