@@ -82,6 +82,9 @@ func (b *body) need(name string) {
 
 // enter starts on one scalar and parses its expression.
 func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
+	if !s.Given() {
+		return nil, false // the document has said so
+	}
 	b.scalar, b.line = s, b.doc.File.Position(s.Span().Start).Line
 	b.mentioned = map[string]bool{}
 	n, err := b.parse(s)
