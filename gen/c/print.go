@@ -117,7 +117,7 @@ const here = "#line here"
 func newPrinter(p *plan.Plan) *printer {
 	out := &printer{
 		plan: p, params: map[string]plan.Param{}, names: maps.Clone(reserved), used: map[string]bool{}, tags: map[string]bool{},
-		columns: maps.Clone(keywords),
+		columns: maps.Clone(plan.Keywords),
 	}
 	out.columns["absent"] = true
 	for _, s := range p.Structs {

@@ -71,9 +71,11 @@ func (b *body) named(name string, c ktype.Constant) operand {
 	case c.Value > 1<<31-1:
 		t = u32
 	}
-	b.constants[name] = c.Value
 	o := constant(c.Value, t)
-	o.expr.Name, o.expr.Line = name, b.line
+	o.expr.Line = b.line
+	if !plan.Reserved[name] { // else a number does: the C has AF_INET of its own
+		b.constants[name], o.expr.Name = c.Value, name
+	}
 	return o
 }
 
