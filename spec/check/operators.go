@@ -267,7 +267,7 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 	case integral(a) && integral(c):
 		t := b.meet(&x, &y)
 		pa, pc := promote(x.expr.Type), promote(y.expr.Type)
-		if pa.Signed != pc.Signed && !t.Signed && x.expr.Op != plan.OpConst && y.expr.Op != plan.OpConst {
+		if pa.Signed != pc.Signed && !t.Signed {
 			if t.Size < 8 {
 				t = s64 // exact for both, where C would turn -1 into 4294967295
 			} else {
@@ -446,11 +446,15 @@ func (b *body) orElse(n *expr.Binary) operand {
 // tolerate infers n, and says instead of complaining that the kernel lacks a member.
 func (b *body) tolerate(n expr.Node, infer func(expr.Node) operand) (o operand, lacking bool) {
 	outer := b.lacking
+	args, reads, needs, owners := len(b.args), len(b.reads), len(b.needs), b.owners
 	b.lacking = false
 	b.tolerant++
 	o = infer(n)
 	b.tolerant--
 	lacking, b.lacking = b.lacking, outer
+	if lacking { // what it used on the way is not used
+		b.args, b.reads, b.needs, b.owners = b.args[:args], b.reads[:reads], b.needs[:needs], owners
+	}
 	return o, lacking
 }
 

@@ -32,6 +32,7 @@ func TestExpressions(t *testing.T) {
 		{"pid + 1", "(pid + 1:u32)"},
 		{"cpu - 1 < 0", "((cpu - 1:u32) < 0:u32)"},
 		{"args.sk.__sk_common.skc_num + 1", "(s32(load(args.sk->__sk_common.skc_num:u16)) + 1:s32)"},
+		{"(s32) -1 < (u32) 1", "(-1:s64 < 1:s64)"},
 		{"(s32) pid < uid", "(s64(s32(pid)) < s64(uid))"},
 		{"nsecs * 2", "(nsecs * 2:u64)"},
 		{"TCP_CLOSE_WAIT", "TCP_CLOSE_WAIT:s32"},
@@ -63,6 +64,19 @@ func TestExpressions(t *testing.T) {
 		}
 		if got := p.Bodies[0].Fields[0].Expr.String(); got != one.want && !strings.Contains(one.expr, "sizeof") {
 			t.Errorf("%s\n got %s\nwant %s", one.expr, got, one.want)
+		}
+	}
+}
+
+// TestUnusedArguments wants no argument in a body that does not use it: what an
+// expression went through on the way to a member that this kernel lacks does not count.
+func TestUnusedArguments(t *testing.T) {
+	for _, expr := range []string{"args.sk.skc_nonesuch ?? 5", "exists(args.sk.sk_socket.nonesuch)"} {
+		p, diags := checkText(t, "one.yaml", "name: one\nprobe: rawtracepoint:tcp_retransmit_skb\nfields:\n  x: "+expr+"\n")
+		if p == nil {
+			t.Errorf("%s: %v", expr, diags.All())
+		} else if b := p.Bodies[0]; len(b.Args) > 0 || len(p.Structs) > 0 {
+			t.Errorf("%s: the body has arguments %v, the plan structs %v", expr, b.Args, p.Structs)
 		}
 	}
 }
