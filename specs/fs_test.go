@@ -11,9 +11,10 @@ import (
 func TestOpens(t *testing.T) {
 	const calls = 101
 	var made []workload.Opened
+	comm := own("opener")
 	names := []string{"opensnoop", "opens_tracepoint"}
-	got := trace(t, map[string][]string{"comm": {"opener"}}, func(ctx context.Context) (err error) {
-		made, err = workload.Opens(ctx, "opener", calls)
+	got := trace(t, map[string][]string{"comm": {comm}}, func(ctx context.Context) (err error) {
+		made, err = workload.Opens(ctx, comm, calls)
 		return err
 	}, names...)
 	for i, name := range names {
@@ -21,7 +22,7 @@ func TestOpens(t *testing.T) {
 			t.Fatalf("%s: %d records of %d opens, want %d", name, len(got[i].records), len(made), calls)
 		}
 		for j, r := range got[i].records {
-			if r["file"] != made[j].Path || number(r["pid"]) != made[j].PID || r["comm"] != "opener" {
+			if r["file"] != made[j].Path || number(r["pid"]) != made[j].PID || r["comm"] != comm {
 				t.Errorf("%s: record %d is %v, want %v", name, j, r, made[j])
 			}
 		}

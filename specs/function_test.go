@@ -15,9 +15,10 @@ func TestSends(t *testing.T) {
 	const calls, size = 37, 101
 	entry := []string{"sends_fentry", "sends_kprobe", "sends_function"}
 	back := []string{"sends_fexit", "sends_kretprobe", "sends_return"}
+	comm := own("sender")
 	var sent *workload.Sent
-	got := trace(t, map[string][]string{"comm": {"sender"}}, func(ctx context.Context) (err error) {
-		sent, err = workload.TCPSends(ctx, "sender", calls, size)
+	got := trace(t, map[string][]string{"comm": {comm}}, func(ctx context.Context) (err error) {
+		sent, err = workload.TCPSends(ctx, comm, calls, size)
 		return err
 	}, slices.Concat(entry, back)...)
 	for i, name := range slices.Concat(entry, back) {

@@ -240,3 +240,7 @@ func number(v any) int {
 	}
 	return int(n)
 }
+
+// own is a process name that no test running beside this one has; the kernel keeps 15
+// bytes of it (TASK_COMM_LEN).
+func own(name string) string { return fmt.Sprintf("%s-%d", name, os.Getpid()) }
