@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Leave is what the process that opened a socket does while the socket's last data is
@@ -126,7 +129,20 @@ func (n *network) retransmits(ctx context.Context, o Options) ([]Made, error) {
 	if after-before != uint64(wanted) {
 		return nil, fmt.Errorf("the kernel counts %d retransmits, %d were to be made", after-before, wanted)
 	}
-	return all(pairs), nil
+	return all(pairs), settle()
+}
+
+// settle waits until every softirq that runs now has ended. A retransmit is counted, and
+// its segment may have arrived on another CPU, before its tracepoint fires, all in one
+// softirq (__tcp_retransmit_skb, net/ipv4/tcp_output.c). A softirq holds up an RCU grace
+// period, for which this command of membarrier(2) waits.
+func settle() error {
+	const global = 1 // MEMBARRIER_CMD_GLOBAL, include/uapi/linux/membarrier.h
+	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("membarrier", errno)
+	}
+	return nil
 }
 
 // open starts the processes and connects all flows. end closes and ends them again,
