@@ -164,6 +164,9 @@ func trace(ctx context.Context, f *found, b *plan.Bundle, o *runOptions, verbose
 	for _, line := range account.Lines() {
 		fmt.Fprintln(stderr, line)
 	}
+	if hidden := kallsyms.Err(); hidden != nil {
+		fmt.Fprintln(stderr, hidden)
+	}
 	return err
 }
 
