@@ -142,7 +142,9 @@ func (c *Compiler) Start(ctx context.Context, o Options) (*Job, error) {
 	cmd.Stdout, cmd.Stderr = &j.object, &j.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for pipes held open by something that left clang's process group
+	// For pipes held open by something that left clang's process group. Longer than a
+	// crowded machine keeps us from reading what clang wrote before it ended.
+	cmd.WaitDelay = 10 * time.Second
 	j.stdin, err = cmd.StdinPipe()
 	if err != nil {
 		j.cancel(err)
