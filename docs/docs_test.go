@@ -11,6 +11,7 @@ import (
 	"github.com/ebgen/ebgen/spec/check"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
@@ -82,7 +83,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("language.md does not mention the format %s", name)
 		}
 	}
-	for _, kind := range check.Kinds() {
+	for _, kind := range probe.Kinds() {
 		word, _, _ := strings.Cut(kind[0], ":")
 		missing("kind of probe", word)
 	}

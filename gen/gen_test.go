@@ -158,11 +158,11 @@ func pidPlan() *plan.Plan {
 		Line:    1,
 		Record:  plan.Record{Size: 8, Absent: -1, Fields: []plan.Field{{Name: "pid", Type: pid, Bit: -1, Line: 4}}},
 		Bodies: []plan.Body{{
-			Name: "t_0", Line: 2,
+			Name: "t_0", Line: 2, Emits: true,
 			Fields: []plan.Assign{{Expr: plan.Expr{Op: plan.OpBuiltin, Name: "pid", Type: pid, Line: 4}, Line: 4}},
 		}},
 		Probes: []plan.Probe{{Name: "rawtracepoint:sys_enter", Line: 2, Alternatives: []plan.Attachment{
-			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "t_sys_enter"},
+			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "t_sys_enter", Calls: []plan.Call{{}}},
 		}}},
 		Channel: plan.Channel{Kind: plan.Ringbuf, Size: 256 << 10},
 	}

@@ -37,6 +37,15 @@ var programKinds = map[plan.AttachKind]programKind{
 	plan.Fentry:        {ebpf.Tracing, ebpf.AttachTraceFEntry},
 	plan.Fexit:         {ebpf.Tracing, ebpf.AttachTraceFExit},
 	plan.Iterator:      {ebpf.Tracing, ebpf.AttachTraceIter},
+	plan.Uprobe:        {ebpf.Kprobe, ebpf.AttachNone},
+	plan.Uretprobe:     {ebpf.Kprobe, ebpf.AttachNone},
+	plan.USDT:          {ebpf.Kprobe, ebpf.AttachNone},
+	plan.Profile:       {ebpf.PerfEvent, ebpf.AttachNone},
+	plan.Interval:      {ebpf.PerfEvent, ebpf.AttachNone},
+	plan.Software:      {ebpf.PerfEvent, ebpf.AttachNone},
+	plan.Hardware:      {ebpf.PerfEvent, ebpf.AttachNone},
+	plan.Begin:         {ebpf.RawTracepoint, ebpf.AttachNone},
+	plan.End:           {ebpf.RawTracepoint, ebpf.AttachNone},
 }
 
 // mapTypes are the maps that hold data of the tracer's own. What is missing holds

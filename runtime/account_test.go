@@ -14,12 +14,12 @@ func TestAccountLines(t *testing.T) {
 		{Account{Delivered: 1}, []string{"1 record"}},
 		{Account{Delivered: 2, LostRing: 3, LostSink: 4, FailedReads: 5, Limited: 6, OwnersFull: 7, Missed: 8}, []string{
 			"2 records",
-			"3 lost: the buffer was full (a larger --ring-size, or a filter, helps)",
-			"4 lost: the output did not take them",
-			"6 left out by the rate limit",
-			"5 reads of kernel memory failed; their fields have no value",
-			"7 sockets have no known owner: the map of owners was full",
-			"8 events missed, before any filter: the kernel could not run the program for them",
+			"3 records lost: the buffer was full (a larger --ring-size, or a filter, helps)",
+			"4 records lost: the output did not take them",
+			"6 records left out by the rate limit",
+			"5 reads of memory failed; the field has no value",
+			"7 sockets without a known owner: the map of owners was full",
+			"8 events missed, before any filter: the kernel could not run the program",
 		}},
 	} {
 		if got := test.account.Lines(); !slices.Equal(got, test.want) {

@@ -1,10 +1,13 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/ebgen/ebgen/spec/plan"
@@ -18,15 +21,37 @@ var ErrNoBTF = errors.New("this kernel does not tell its types (no /sys/kernel/b
 type kernelTypes struct {
 	file    string
 	structs []plan.Struct
-	cache   *btf.Cache // the running kernel's, shared by all loads
+	exact   *plan.Exact // or nil
+	cache   *btf.Cache  // the running kernel's, shared by all loads
 
 	loaded bool
 	types  *btf.Spec
 	err    error
 }
 
-func newKernelTypes(file string, structs []plan.Struct) *kernelTypes {
-	return &kernelTypes{file: file, structs: structs, cache: btf.NewCache()}
+// newKernelTypes reads the types from a file, unless that is "". kernel is the id of the
+// running kernel, "" when it is not known: what the bundle knows of just that one is used.
+func newKernelTypes(b *plan.Bundle, file, kernel string) *kernelTypes {
+	k := &kernelTypes{file: file, structs: b.Plan.Structs, cache: btf.NewCache()}
+	at := slices.IndexFunc(b.Exact, func(e plan.Exact) bool { return e.Kernel == kernel })
+	if at >= 0 && kernel != "" && file == "" {
+		k.exact = &b.Exact[at]
+	}
+	return k
+}
+
+// number puts the numbers of kernel functions into their calls, where they are known: the
+// library would look for them in all of the kernel's types.
+func (k *kernelTypes) number(program *ebpf.ProgramSpec) {
+	if k.exact == nil {
+		return
+	}
+	for i := range program.Instructions {
+		ins := &program.Instructions[i]
+		if id, ok := k.exact.Functions[ins.Reference()]; ok && ins.IsKfuncCall() {
+			program.Instructions[i] = asm.Instruction{OpCode: ins.OpCode, Src: ins.Src, Constant: int64(id)}.WithSource(ins.Source())
+		}
+	}
 }
 
 // forProgram returns the types to relocate a program against; nil lets the library take
@@ -45,6 +70,9 @@ func (k *kernelTypes) forProgram(spec *ebpf.ProgramSpec) (*btf.Spec, error) {
 // load reads the file or the kernel's own BTF. Modules are left out unless one of them
 // has a struct that the plan reads: parsing them all takes longer than all the rest.
 func (k *kernelTypes) load() (*btf.Spec, error) {
+	if k.exact != nil {
+		return btf.LoadSplitSpecFromReader(bytes.NewReader(k.exact.Types), nil)
+	}
 	if k.file != "" {
 		types, err := btf.LoadSpec(k.file)
 		if err != nil {

@@ -81,7 +81,10 @@ func (t *tracer) attachOne(a *plan.Attachment) error {
 	if before := t.refused[a.Kind]; before != nil {
 		return &attach.Refusal{Kind: a.Kind, Target: a.Target, Why: before.Why, Err: before.Err}
 	}
-	program, err := t.load(a)
+	if a.Kind.UserSpace() {
+		return t.attachUser(a)
+	}
+	program, err := t.load(a, nil)
 	if err != nil {
 		return err
 	}
@@ -91,19 +94,21 @@ func (t *tracer) attachOne(a *plan.Attachment) error {
 	}
 	t.programs = append(t.programs, program)
 	t.links = append(t.links, l)
-	if a.Kind == plan.Iterator {
-		t.sweeps++
-	}
 	return nil
 }
 
-// load loads the program of one alternative, and no other.
-func (t *tracer) load(a *plan.Attachment) (*ebpf.Program, error) {
+// load loads the program of one alternative, and no other. change, unless nil, gets what
+// is loaded before it is.
+func (t *tracer) load(a *plan.Attachment, change func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
 	spec := t.spec.Programs[a.Program]
 	if spec == nil {
 		return nil, fmt.Errorf("the object has no program called %s", a.Program)
 	}
 	spec = spec.Copy()
+	t.types.number(spec)
+	if change != nil {
+		change(spec)
+	}
 	for i := range spec.Instructions {
 		ins := &spec.Instructions[i]
 		if !ins.IsLoadFromMap() || ins.Reference() == "" {
@@ -146,7 +151,11 @@ func (t *tracer) explainLoad(a *plan.Attachment, spec *ebpf.ProgramSpec, err err
 		if why := targetRefusal(rejected.Log); why != "" {
 			return &attach.Refusal{Kind: a.Kind, Target: a.Target, Why: why, Err: err}
 		}
-		return newVerifierError(a.Program, t.plan.File, rejected, spec.Instructions)
+		e := newVerifierError(a.Program, t.plan.File, rejected, spec.Instructions)
+		if e.Line == 0 && t.plan.C != nil { // a verdict on all of it: calls are only in a spec's own C
+			e.Line = t.plan.C.Line
+		}
+		return e
 	}
 	if errors.Is(err, unix.EFAULT) {
 		return t.gaveUp(a, err)
@@ -171,7 +180,7 @@ func (t *tracer) explainLoad(a *plan.Attachment, spec *ebpf.ProgramSpec, err err
 // and names the line in its log, but the library does not give away the log of an EFAULT
 // (newProgramWithOptions, cilium/ebpf 0.22). Loops are only in a spec's own C.
 func (t *tracer) gaveUp(a *plan.Attachment, err error) error {
-	e := &VerifierError{Program: a.Program, File: t.plan.File, Cause: "a loop runs for more rounds than the verifier follows", err: err}
+	e := &VerifierError{Program: a.Program, File: t.plan.File, Cause: "a loop runs for more rounds than the verifier follows", Fix: "fewer rounds, fewer branches within a loop", err: err}
 	if t.plan.C != nil {
 		e.Line = t.plan.C.Line
 	}
@@ -185,7 +194,7 @@ func (t *tracer) sweep(program string) error {
 		return fmt.Errorf("the object has no program called %s", program)
 	}
 	a := &plan.Attachment{Kind: plan.Iterator, Target: spec.AttachTo, Program: program}
-	p, err := t.load(a)
+	p, err := t.load(a, nil)
 	if err != nil {
 		return err
 	}
@@ -194,5 +203,5 @@ func (t *tracer) sweep(program string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(l.Run(), l.Close())
+	return errors.Join(l.Run(nil), l.Close())
 }

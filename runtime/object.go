@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -22,13 +23,19 @@ type tracer struct {
 	maps     map[string]*ebpf.Map
 	types    *kernelTypes
 	globals  *globals
-	channel  channel
+	channel  channel // nil for a table
+	counters *tallies
 	verbose  func(format string, args ...any)
 	blind    bool                                // no way to see sockets being opened could be attached
 	refused  map[plan.AttachKind]*attach.Refusal // kinds that this kernel refuses altogether
+	pid      int                                 // as in Options
+	hit      uint32                              // how many numbers the map of functions has
+	spaces   *spaces                             // nil when nobody is to be told
 	programs []*ebpf.Program
 	links    []*attach.Link
-	sweeps   int // how many of the links are iterators
+	owners   int    // how many of the links, the first ones, are those of owners
+	reported uint64 // entries that reports took out of the table's map
+	late     uint64 // intervals without a report of their own
 }
 
 // open creates the bundle's maps with the params in them. No program is loaded yet.
@@ -50,9 +57,10 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 	t := &tracer{
 		plan:    b.Plan,
 		spec:    spec,
-		types:   newKernelTypes(o.BTF, b.Plan.Structs),
+		types:   newKernelTypes(b, o.BTF, o.KernelID),
 		verbose: o.Verbose,
 		refused: make(map[plan.AttachKind]*attach.Refusal),
+		pid:     o.Pid,
 	}
 	defer func() {
 		if err != nil {
@@ -70,6 +78,13 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 	t.maps = maps.Maps
 	if t.globals, err = mapGlobals(spec, t.maps); err != nil {
 		return nil, err
+	}
+	if t.counters, err = openTallies(b.Plan, t.maps); err != nil {
+		return nil, err
+	}
+	t.sayMemory()
+	if b.Plan.Channel.Kind == plan.MapChannel {
+		return t, nil
 	}
 	if t.channel, err = openChannel(b.Plan, t.maps, t.globals, size); err != nil {
 		return nil, err
@@ -109,6 +124,7 @@ func (t *tracer) attachAll(ctx context.Context) error {
 		if err := t.attachOwners(ctx, owners); err != nil {
 			return err
 		}
+		t.owners = len(t.links)
 	}
 	return t.attachEach(ctx, t.plan.Probes)
 }
@@ -162,60 +178,90 @@ func (t *tracer) attachEach(ctx context.Context, probes []plan.Probe) error {
 	return nil
 }
 
-// iterate runs the iterators among the links, one after the other, in a goroutine; the
-// channel it returns gives their error. When there is nothing but iterators, done is
-// called after the last.
-func (t *tracer) iterate(done func()) <-chan error {
+// run runs the programs of a kind that runs when it is asked to, one after the other. Where
+// an iterator stops on its way, room is asked whether to go on; nil for at once.
+func (t *tracer) run(k plan.AttachKind, room func() error) error {
+	var failures []error
+	for _, l := range t.links {
+		if l.Kind() == k {
+			failures = append(failures, l.Run(room))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// iterate runs the iterators in a goroutine, unless reports do so; the channel that it
+// returns gives their error. When nothing is attached that fires by itself, done is called
+// after the last.
+func (t *tracer) iterate(ctx context.Context, c carrier, done func()) <-chan error {
 	result := make(chan error, 1)
-	if t.sweeps == 0 {
+	if t.passes() {
 		close(result)
 		return result
 	}
+	fires := slices.ContainsFunc(t.links[t.owners:], func(l *attach.Link) bool { return l.Kind().Fires() })
 	go func() {
-		var failures []error
-		for _, l := range t.links {
-			failures = append(failures, l.Run())
+		err := t.run(plan.Iterator, func() error { return c.room(ctx) })
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = nil // what ended the run is no failure of it
 		}
-		result <- errors.Join(failures...)
-		if t.sweeps == len(t.links) {
+		result <- err
+		if !fires {
 			done()
 		}
 	}()
 	return result
 }
 
-// detach takes every program off its hook and waits until those that were running have
-// finished.
+// passes reports whether the iterators run before each report, not once: those of a table
+// with an interval.
+func (t *tracer) passes() bool {
+	return t.plan.Table != nil && t.plan.Output.Interval > 0 &&
+		slices.ContainsFunc(t.links, func(l *attach.Link) bool { return l.Kind() == plan.Iterator })
+}
+
+// detach takes every program off its hook, the last one attached first, so that what ends a
+// span sees those that the others still begin. It waits until the programs that were running
+// have finished, and then runs those of the end.
 func (t *tracer) detach() error {
 	var failures []error
-	for _, l := range t.links {
-		failures = append(failures, l.Close())
+	for _, l := range slices.Backward(t.links) {
+		if l.Kind() != plan.End {
+			failures = append(failures, l.Close())
+		}
 	}
 	if err := waitForPrograms(); err != nil {
 		t.verbose("cannot wait for programs that are still running: %v", err)
 	}
+	failures = append(failures, t.run(plan.End, nil))
+	for _, l := range t.links {
+		failures = append(failures, l.Close())
+	}
 	return errors.Join(failures...)
 }
 
-// account reads the counters. It is exact once detach has returned and the channel is
-// drained.
-func (t *tracer) account() *Account {
+// counts reads the counters as they are now.
+func (t *tracer) counts() (*Account, error) {
 	a := &Account{
 		LostRing:    t.globals.counter("lost"),
 		FailedReads: t.globals.counter("failed_reads"),
 		Limited:     t.globals.counter("limited"),
 		OwnersFull:  t.globals.counter("owners_full"),
 		OwnersBlind: t.blind,
+		SpacesLost:  t.spacesLost(),
+		Late:        t.late,
 	}
 	for _, l := range t.links {
 		a.Missed += l.Missed()
 	}
-	return a
+	var err error
+	a.Maps, err = t.counters.read(t.plan)
+	return a, err
 }
 
 // Close takes down whatever is left, and may be called at any stage.
 func (t *tracer) Close() error {
-	failures := []error{t.release(0, 0)}
+	failures := []error{t.release(0, 0), t.spaces.close()}
 	if t.channel != nil {
 		failures = append(failures, t.channel.Close())
 	}

@@ -36,7 +36,7 @@ func Flag(param string) string { return "--" + strings.ReplaceAll(param, "_", "-
 // ParseParams turns texts, as flags give them, into values; the texts of one param are
 // its flag's occurrences. Params without a text take their default. A list takes
 // several texts and several values in one text, parted by commas; of any other param
-// the last text counts. The error joins one *ParamError for each text that is wrong.
+// the last text counts. A Fixed param takes its default alone. The error joins one *ParamError for each text that is wrong.
 func ParseParams(p *plan.Plan, texts map[string][]string) (Params, error) {
 	values := make(Params)
 	var wrong []error
@@ -52,6 +52,10 @@ func ParseParams(p *plan.Plan, texts map[string][]string) (Params, error) {
 			continue
 		}
 		parts := given[len(given)-1:]
+		if param.Fixed && parts[0] != param.Default {
+			wrong = append(wrong, &ParamError{Param: param.Name, Text: parts[0], Why: "is not what the tracer was compiled for: " + param.Default})
+			continue
+		}
 		if param.List {
 			parts = nil
 			for _, text := range given {

@@ -12,15 +12,9 @@ const (
 	flushInterval = 50 * time.Millisecond
 	// idleRounds is how many looks in a row find nothing before the pump sleeps.
 	idleRounds = 5
-	// patience is how long an output may keep a run from ending that has been told to end:
-	// a pager that nobody scrolls takes nothing, ever.
-	patience = 2 * time.Second
 )
 
-var (
-	errCountMet = errors.New("the count is met")
-	errStuck    = errors.New("the output took nothing for " + patience.String() + " after the end")
-)
+var errCountMet = errors.New("the count is met")
 
 // pump carries records from the channel to the sink.
 //
@@ -30,24 +24,21 @@ var (
 // and then the channel, whose losses the kernel counts, but never keeps a handled record
 // in the ring.
 type pump struct {
+	outlet // after a failure records are taken and counted only
+
 	channel  channel
-	sink     Sink
 	interval time.Duration
-	count    uint64 // records to take; 0 for no end
-
-	taken     uint64 // records that left the channel
-	delivered uint64 // of these, accepted by the output when it was last asked
-	buffered  int    // bytes taken since the last flush
-	flushed   time.Time
-	failed    error // the output's error; after it records are taken and counted only
+	count    uint64        // records to take; 0 for no end
+	buffered int           // bytes taken since the last flush
+	drained  chan struct{} // holds one when the channel was drained since room was asked
+	flushed  time.Time
 }
 
-func newPump(c channel, o Options) *pump {
-	return &pump{channel: c, sink: o.Sink, interval: o.PollInterval, count: o.Count}
+func newPump(c channel, o Options, look func()) *pump {
+	return &pump{outlet: outlet{sink: o.Sink, look: look}, channel: c, interval: o.PollInterval, count: o.Count, drained: make(chan struct{}, 1)}
 }
 
-// run pumps until ctx is done, the count is met or something fails. An error of the
-// output ends it and is kept in p.failed; the error returned is one of the channel.
+// run is carrier.run.
 func (p *pump) run(ctx context.Context) error {
 	p.flush(ctx) // what stands before the first record, such as a header
 	if p.failed != nil {
@@ -56,8 +47,13 @@ func (p *pump) run(ctx context.Context) error {
 	tick := time.NewTimer(p.interval)
 	defer tick.Stop()
 	for empty := 0; ; {
+		p.look()
 		n, err := p.channel.drain(p.take)
 		p.buffered += n
+		select {
+		case p.drained <- struct{}{}:
+		default:
+		}
 		if p.failed != nil || errors.Is(err, errCountMet) {
 			return nil
 		}
@@ -91,9 +87,9 @@ func (p *pump) run(ctx context.Context) error {
 	}
 }
 
-// finish takes what is left in a channel that nobody writes to any more, up to the
-// count, and flushes.
+// finish is carrier.finish: it takes what is left in the channel, up to the count.
 func (p *pump) finish() error {
+	defer p.end()
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
 	for p.count == 0 || p.taken < p.count {
@@ -109,7 +105,6 @@ func (p *pump) finish() error {
 			return err
 		}
 	}
-	p.flush(done)
 	return nil
 }
 
@@ -125,30 +120,26 @@ func (p *pump) take(record []byte) error {
 	return nil
 }
 
-// flush passes on what the sink holds and asks it what was delivered. Once ctx is done
-// an output that takes nothing is given up; it keeps the sink, so that the sink is not
-// used any more.
+// flush passes on what the sink holds.
 func (p *pump) flush(ctx context.Context) {
-	if p.failed != nil {
-		return
-	}
-	result := make(chan error, 1)
-	go func() { result <- p.sink.Flush() }()
-	var err error
-	select {
-	case err = <-result:
-	case <-ctx.Done():
-		late := time.NewTimer(patience)
-		defer late.Stop()
-		select {
-		case err = <-result:
-		case <-late.C:
-			p.failed = errStuck
-			return
-		}
-	}
-	p.failed = err
-	p.delivered = p.sink.Delivered()
+	p.outlet.flush(ctx)
 	p.buffered = 0
 	p.flushed = time.Now()
 }
+
+// wake is carrier.wake.
+func (p *pump) wake() { p.channel.wake() }
+
+// room is carrier.room. A drain may have been before the channel was found full: then it
+// is found full once more, and the next drain counts.
+func (p *pump) room(ctx context.Context) error {
+	select {
+	case <-p.drained:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// met is carrier.met.
+func (p *pump) met() bool { return p.count > 0 && p.taken >= p.count }

@@ -72,6 +72,10 @@ func effective(status string) uint64 {
 	return 0
 }
 
+// Rights lists the capabilities that a plan needs, as capabilities(7) writes them, on
+// kernels since 5.8.
+func Rights(p *plan.Plan) []string { return missingRights(p, 0, splitSince) }
+
 // missingRights names the capabilities that a plan needs and the set lacks.
 func missingRights(p *plan.Plan, set uint64, kernel version) []string {
 	has := func(c capability) bool { return set>>c.bit&1 == 1 }

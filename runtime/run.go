@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/ebgen/ebgen/spec/plan"
@@ -26,14 +25,18 @@ import (
 // Options say how a bundle is run. Only Sink is required.
 type Options struct {
 	Params       map[string][]string              // values of params, as ParseParams takes them
-	Sink         Sink                             // where records go
+	Sink         Sink                             // where records go; a Reporter when the plan has a table
 	Duration     time.Duration                    // from attached to detached; 0 for the plan's, else no end
-	Count        uint64                           // records to deliver; 0 for the plan's, else no end
+	Count        uint64                           // records, or reports, to deliver; 0 for the plan's, else no end
 	RingSize     int                              // bytes of the channel, rounded up to a power of two of pages; 0 for the plan's
 	PollInterval time.Duration                    // between looks at a busy channel; 0 for 2 ms
 	BTF          string                           // file with the kernel's types, for kernels without BTF
+	KernelID     string                           // of the running kernel's types, as plan.Origin has it; "" when it is not known
 	Verbose      func(format string, args ...any) // told which alternative was taken and why others were not
 	Ready        func()                           // called once everything is attached
+	Notice       func(line string)                // told of losses as they happen, from Run's goroutine, at most once a second
+	Pid          int                              // the one process in which probes of user space fire, by which their files are found; 0 for all
+	Stacks       Stacks                           // told what names the frames of stacks; nil when they are to stay numbers
 }
 
 // Sink takes records. Run calls it from one goroutine at a time and never closes it.
@@ -47,6 +50,27 @@ type Sink interface {
 	Delivered() uint64
 }
 
+// Reporter is a Sink that takes the reports of a table.
+type Reporter interface {
+	Sink
+	// Report takes one report: what was counted up to at, as rows that have the plan's
+	// Record each, in their order. They are valid during the call only. A report may have
+	// no rows. Flush follows, and Delivered counts rows.
+	Report(at time.Time, rows [][]byte) error
+}
+
+// Composer is a Sink that takes its time to make of records what Flush writes. Compose does
+// it, once no record lies in the kernel's buffer any more. At the end of a run last is
+// true: then what is written at the end only is made too, and no record follows. However
+// long it takes, the output is not taken for one that blocks.
+type Composer interface {
+	Sink
+	Compose(last bool) error
+}
+
+// ErrNoReporter is returned for a table when Options.Sink takes no reports.
+var ErrNoReporter = errors.New("the output takes no reports, which a table makes")
+
 // pollInterval is short enough that a ring of 1 MiB holds what five million 80-byte
 // records a second leave between two looks, and long enough to cost a core nothing.
 const pollInterval = 2 * time.Millisecond
@@ -56,6 +80,34 @@ var (
 	errTimeUp    = errors.New("the duration is over")
 	errExhausted = errors.New("all iterators have run")
 )
+
+// carrier brings what the tracer has found to the sink.
+type carrier interface {
+	// run carries until ctx is done, the count is met or something fails. An error of the
+	// output ends it and is kept for err; the error returned is one of the kernel's side.
+	run(ctx context.Context) error
+	// wake ends a wait of run; it may be called from any goroutine.
+	wake()
+	// room returns when the channel has more room than it had, or with ctx's error; it is
+	// called from another goroutine than run.
+	room(ctx context.Context) error
+	// finish carries what is left when no program runs any more.
+	finish() error
+	// met reports whether the count is reached.
+	met() bool
+	// err returns the error of the output.
+	err() error
+	// account writes what became of it all into a, and End when the output was the end.
+	account(a *Account)
+}
+
+// newCarrier opens the tracer's side of the plan's channel.
+func (t *tracer) newCarrier(o Options, look func()) (carrier, error) {
+	if t.plan.Channel.Kind == plan.MapChannel {
+		return newReports(t, o, look)
+	}
+	return newPump(t.channel, o, look), nil
+}
 
 // Run runs a bundle until ctx is done, the duration or count is reached, or the output
 // fails, and returns the account of what was traced. Ctrl-C, a duration, a count and a
@@ -77,41 +129,55 @@ func Run(ctx context.Context, b *plan.Bundle, o Options) (_ *Account, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
+	run, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w := newWatch(run, t, o.Notice, stop)
+	c, err := t.newCarrier(o, w.look)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.openStacks(o.Stacks); err != nil {
+		return nil, err
+	}
 	if err := t.attachAll(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.run(plan.Begin, nil); err != nil {
+		return nil, err
+	}
 
-	run, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	if o.Duration > 0 {
 		defer time.AfterFunc(o.Duration, func() { stop(errTimeUp) }).Stop()
 	}
-	iterated := t.iterate(func() { stop(errExhausted) })
+	iterated := t.iterate(run, c, func() { stop(errExhausted) })
 	woken := make(chan struct{})
 	go func() {
 		defer close(woken)
 		<-run.Done()
-		t.channel.wake()
+		c.wake()
 	}()
 	if o.Ready != nil {
 		o.Ready()
 	}
 
-	p := newPump(t.channel, o)
-	failure := p.run(run)
+	failure := c.run(run)
 	stop(nil)
 	<-woken
-	// Detach, wait for programs that are still running, take what they submitted, and only
-	// then read the counters: nothing that was submitted is left out.
+	// Detach, wait for programs that are still running, take what they left, and only
+	// then read the counters: nothing that was submitted or counted is left out.
 	failure = errors.Join(failure, <-iterated)
-	failure = errors.Join(failure, t.detach())
-	failure = errors.Join(failure, p.finish())
-	account := t.account()
-	account.End = p.end(context.Cause(run))
-	account.Delivered = p.delivered
-	account.LostSink = p.taken - p.delivered
-	if p.failed != nil && account.End == SinkFailed {
-		failure = errors.Join(failure, fmt.Errorf("write the output: %w", p.failed))
+	if t.passes() && !c.met() {
+		failure = errors.Join(failure, t.run(plan.Iterator, nil))
+	}
+	failure = errors.Join(failure, t.detach(), t.spaces.close())
+	failure = errors.Join(failure, c.finish())
+	account, err := t.account()
+	failure = errors.Join(failure, err)
+	account.End = end(c, context.Cause(run))
+	c.account(account)
+	account.Full = w.full
+	if account.End == SinkFailed {
+		failure = errors.Join(failure, fmt.Errorf("write the output: %w", c.err()))
 	}
 	return account, failure
 }
@@ -130,25 +196,26 @@ func (o Options) withDefaults(p *plan.Plan) Options {
 	if o.PollInterval == 0 {
 		o.PollInterval = pollInterval
 	}
+	if o.Notice == nil {
+		o.Notice = func(string) {}
+	}
 	if o.Verbose == nil {
 		o.Verbose = func(string, ...any) {}
 	}
 	return o
 }
 
-// end names the way in which the pump stopped.
-func (p *pump) end(cause error) End {
+// end names the way in which a run stopped, unless the output stopped it.
+func end(c carrier, cause error) End {
 	switch {
-	case errors.Is(p.failed, syscall.EPIPE):
-		return PipeClosed
-	case p.failed != nil:
-		return SinkFailed
-	case p.count > 0 && p.taken >= p.count:
+	case c.met():
 		return CountMet
 	case errors.Is(cause, errTimeUp):
 		return TimeUp
 	case errors.Is(cause, errExhausted):
 		return Exhausted
+	case errors.Is(cause, errMapFull):
+		return MapFull
 	}
 	return Interrupted
 }

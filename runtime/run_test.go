@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -120,7 +121,7 @@ func exact(t *testing.T, account *Account, n int) {
 	t.Helper()
 	got, want := *account, Account{End: Interrupted, Delivered: uint64(n)}
 	got.Missed = 0
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("account is %+v, want %+v", got, want)
 	}
 }

@@ -1,68 +1,11 @@
 package runtime
 
 import (
-	"errors"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/ebgen/ebgen/runtime/internal/object"
-	"github.com/ebgen/ebgen/spec/plan"
 )
-
-// reject loads one program of testdata/rejected.c by the way of Run.
-func reject(t testing.TB, program string) *VerifierError {
-	t.Helper()
-	needRoot(t)
-	b := &plan.Bundle{
-		Object: object.Load(t, "testdata/rejected.c"),
-		Plan: &plan.Plan{
-			File:    "rejected.yaml",
-			Probes:  []plan.Probe{{Name: "probe", Alternatives: []plan.Attachment{{Kind: plan.RawTracepoint, Target: "sys_enter", Program: program}}}},
-			Channel: plan.Channel{Kind: plan.Ringbuf, Size: 4096},
-		},
-	}
-	_, err := trace(t, b, Options{Sink: new(list)}, func() {})
-	var rejected *VerifierError
-	if !errors.As(err, &rejected) {
-		t.Fatalf("the error is %v", err)
-	}
-	return rejected
-}
-
-// The kernel itself rejects each program; line and cause are read from its log.
-func TestVerifierRejects(t *testing.T) {
-	for _, test := range []struct {
-		program string
-		line    int
-		cause   string // a part of it
-	}{
-		{"scalar_pointer", 7, "a number is used as a pointer"},
-		{"null_lookup", 17, "compared with NULL"},
-		{"unset", 27, "before it is set"},
-		{"unbounded", 37, "no bound"},
-		{"past_the_end", 47, "past the end"},
-		{"endless", 57, "loop"},
-		{"unreleased", 67, "neither submitted nor discarded"},
-		{"no_argument", 77, "no such argument"},
-		{"no_helper", 87, "does not offer the helper"},
-		{"other_helper", 97, "does not offer the helper"},
-		{"no_pointer", 107, "kind that it does not take"},
-		{"read_only", 117, "may only read"},
-		{"no_member", 127, "lacks a type or member"},
-		{"deep_stack", 137, "512 bytes"},
-		{"pointer_arithmetic", 157, "arithmetic"},
-	} {
-		t.Run(test.program, func(t *testing.T) {
-			e := reject(t, test.program)
-			if e.Line != test.line || !strings.Contains(e.Cause, test.cause) || e.Cause == "" {
-				t.Errorf("line %d, cause %q; want line %d, %q\n%v\nlog:\n%s", e.Line, e.Cause, test.line, test.cause, e, strings.Join(e.Log, "\n"))
-			}
-			if e.File != "rejected.yaml" || e.Program != test.program {
-				t.Errorf("%s of %s", e.Program, e.File)
-			}
-		})
-	}
-}
 
 // Words of older kernels, and of rejections that only these make.
 func TestVerdictsOfOtherKernels(t *testing.T) {
@@ -144,4 +87,13 @@ func FuzzVerifierLog(f *testing.F) {
 		_, _ = e.Error(), targetRefusal(log)
 		_ = lastInstruction(log)
 	})
+}
+
+// TestPatterns compiles the patterns of all rows, which a run does only when it needs one.
+func TestPatterns(t *testing.T) {
+	for _, r := range append(slices.Clone(rejections), targetRefusals...) {
+		if _, err := regexp.Compile(r.pattern); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -32,9 +33,10 @@ func (r *reader) document(body ast.Node) {
 	if !ok {
 		return
 	}
-	r.complete(top, source.Span{Start: r.start(body), End: r.start(body)}, "the spec")
+	start := source.Span{Start: r.start(body), End: r.start(body)}
+	r.complete(top, start, "the spec")
 	d := r.doc
-	if name := top.one("name"); name.Given() && (titlePattern.MatchString(name.Value) || r.identifier(name)) {
+	if name := top.one("name"); name.Given() && (titlePattern().MatchString(name.Value) || r.identifier(name)) {
 		d.Name = name
 	}
 	d.Description = top.one("description")
@@ -43,8 +45,35 @@ func (r *reader) document(body ast.Node) {
 			Name: param.name, Type: param.one("type"), Help: param.one("help"), Default: param.one("default"),
 		})
 	}
-	d.Probes = top.many("probe")
-	for _, field := range top.named("fields") {
+	for _, m := range top.named("maps") {
+		d.Maps = append(d.Maps, Map{Name: m.name, Type: m.one("type"), Entries: m.one("max_entries"), OnFull: m.one("on_full")})
+	}
+	r.traced(top, start)
+	d.Fields = top.fields("fields")
+	d.Filter = top.many("filter")
+	channel := top.open("channel")
+	d.Channel = Channel{
+		Type: channel.one("type"), Size: channel.one("size"),
+		Map: channel.one("map"), Entries: channel.one("max_entries"), OnFull: channel.one("on_full"),
+	}
+	output := top.open("output")
+	d.Output = Output{
+		Format: output.one("format"), Columns: output.many("columns"),
+		Interval: output.one("interval"), Clear: output.one("clear"), Sort: output.many("sort"), Top: output.one("top"),
+	}
+	limits := top.open("limits")
+	d.Limits = Limits{Rate: limits.one("rate"), Duration: limits.one("duration"), Count: limits.one("count")}
+	d.C = top.one("c")
+}
+
+// fields returns the fields, or the saved values, that a key's mapping holds.
+func (s section) fields(name string) []Field {
+	return s.reader.fields(s.named(name))
+}
+
+func (r *reader) fields(list []namedSection) []Field {
+	var fields []Field
+	for _, field := range list {
 		f := Field{
 			Name: field.name, Expr: field.one("expr"), Text: field.one("text"), Format: field.one("format"), Help: field.one("help"),
 		}
@@ -61,16 +90,9 @@ func (r *reader) document(body ast.Node) {
 		case field.ok && !hasExpr && !hasText && !r.lost["expr"] && !r.lost["text"]:
 			r.fail(f.Name.Span(), "add, for example: expr: pid", "field %q has no expr", f.Name.Value)
 		}
-		d.Fields = append(d.Fields, f)
+		fields = append(fields, f)
 	}
-	d.Filter = top.many("filter")
-	channel := top.open("channel")
-	d.Channel = Channel{Type: channel.one("type"), Size: channel.one("size")}
-	output := top.open("output")
-	d.Output = Output{Format: output.one("format"), Columns: output.many("columns")}
-	limits := top.open("limits")
-	d.Limits = Limits{Rate: limits.one("rate"), Duration: limits.one("duration"), Count: limits.one("count")}
-	d.C = top.one("c")
+	return fields
 }
 
 // section reads node as a mapping of that level and reports keys it does not have.
@@ -99,10 +121,27 @@ func (r *reader) section(node ast.Node, level Level) (section, bool) {
 // complete reports the required keys that s lacks, at the place that should have them.
 func (r *reader) complete(s section, at source.Span, who string) {
 	for _, key := range keysOf(s.level) {
-		if _, found := s.entries[key.Name]; key.Required && !found && !r.lost[key.Name] && !slices.Contains(s.meant, key.Name) {
-			r.fail(at, "add, for example: "+key.Example, "%s has no %s", who, key.Name)
+		if key.Required && !s.mentions(key.Name) {
+			s.lacks(key.Name, at, who)
 		}
 	}
+}
+
+// lacks reports that s has no such key.
+func (s section) lacks(name string, at source.Span, who string) {
+	key, _ := findKey(s.level, name)
+	s.fail(at, "add, for example: "+key.Example, "%s has no %s", who, name)
+}
+
+// has reports whether the key is there.
+func (s section) has(name string) bool {
+	_, found := s.entries[name]
+	return found
+}
+
+// mentions reports whether the key is there or has a complaint in its stead.
+func (s section) mentions(name string) bool {
+	return s.has(name) || s.lost[name] || slices.Contains(s.meant, name)
 }
 
 // mapping returns the entries of a mapping in file order, each key once. It reports
@@ -130,6 +169,9 @@ func (r *reader) mapping(node ast.Node) ([]entry, bool) {
 		key, ok := r.scalarOf(v.Key)
 		if !ok {
 			r.fail(r.tokenSpan(v.Key), "", "a key is a word, found %s", formOf(v.Key))
+			continue
+		}
+		if !key.Given() { // it has its complaint
 			continue
 		}
 		if i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == key.Value }); i >= 0 {
@@ -178,21 +220,30 @@ func (s section) many(name string) []Scalar {
 		}
 		return nil
 	}
-	if len(sequence.Values) == 0 {
-		s.empty(e.key)
-	}
+	item := key
+	item.Form = key.Each
 	var list []Scalar
-	for i, node := range sequence.Values {
-		item := key
-		item.Form = ScalarForm
-		if isEmpty(node) && i < len(sequence.Entries) {
-			dash := s.offset(sequence.Entries[i].Start.Position)
-			s.fail(source.Span{Start: dash, End: dash + 1}, "", "%q has an item without a value", name)
-			continue
-		}
+	for _, node := range s.items(sequence, e.key) {
 		if one := s.scalar(node, item, e.key); one.Given() {
 			list = append(list, one)
 		}
+	}
+	return list
+}
+
+// items returns the items of a key's list that have a value.
+func (r *reader) items(sequence *ast.SequenceNode, key Scalar) []ast.Node {
+	if len(sequence.Values) == 0 {
+		r.empty(key)
+	}
+	var list []ast.Node
+	for i, node := range sequence.Values {
+		if isEmpty(node) && i < len(sequence.Entries) {
+			dash := r.offset(sequence.Entries[i].Start.Position)
+			r.fail(source.Span{Start: dash, End: dash + 1}, "", "%q has an item without a value", key.Value)
+			continue
+		}
+		list = append(list, node)
 	}
 	return list
 }
@@ -251,55 +302,58 @@ func (s section) named(name string) []namedSection {
 		return nil
 	}
 	key, _ := findKey(s.level, name)
-	entries, ok := s.mapping(e.value)
-	switch {
-	case e.read != nil:
-		s.fail(e.read.Span(), "write: "+key.Example, "%q wants a mapping, found one value", name)
-		return nil
-	case isEmpty(e.value), ok && len(entries) == 0:
-		s.empty(e.key)
-		return nil
-	case !ok && s.reported(e.value):
-		return nil
-	case !ok:
-		s.fail(s.tokenSpan(e.value), "write: "+key.Example, "%q wants a mapping, found %s", name, formOf(e.value))
-		return nil
-	}
-	short, _ := findKey(key.Holds, key.Short)
-	item := Key{Level: s.level, Form: MappingForm, Holds: key.Holds, Short: key.Short, Code: short.Code, Example: key.Example}
-	if key.Short != "" {
-		item.Form |= ScalarForm
-	}
+	return s.reader.named(e, key)
+}
+
+// named returns the sections under the names that one entry's mapping holds.
+func (r *reader) named(e entry, key Key) []namedSection {
 	var list []namedSection
-	for _, e := range entries {
-		if !s.identifier(e.key) {
+	for _, one := range r.held(e, key) {
+		if !r.identifier(one.key) {
 			continue
 		}
-		inner, ok := s.inner(e, item)
+		inner, ok := r.inner(one, key.each())
 		if ok {
-			s.complete(inner, e.key.Span(), fmt.Sprintf("%q", e.key.Value))
+			r.complete(inner, one.key.Span(), fmt.Sprintf("%q", one.key.Value))
 		}
-		list = append(list, namedSection{section: inner, name: e.key, ok: ok})
+		list = append(list, namedSection{section: inner, name: one.key, ok: ok})
 	}
 	return list
+}
+
+// held returns the entries of the mapping that e holds under keys of the author's, and
+// complains when it holds none.
+func (r *reader) held(e entry, key Key) []entry {
+	if e.read != nil {
+		r.fail(e.read.Span(), "write: "+key.Example, "%q wants %s, found one value", e.key.Value, key.Form)
+		return nil
+	}
+	entries, ok := r.mapping(e.value)
+	switch {
+	case isEmpty(e.value), isEmptyMapping(e.value):
+		r.empty(e.key)
+	case !ok && !r.reported(e.value):
+		r.fail(r.tokenSpan(e.value), "write: "+key.Example, "%q wants %s, found %s", e.key.Value, key.Form, formOf(e.value))
+	}
+	return entries
 }
 
 // identifierPattern is what a name may be: it becomes a word of C, of Go and of the
 // command line. C compilers keep at least 63 characters of a name apart (C11 5.2.4.1).
 var (
-	identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-	titlePattern      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`) // a spec's own name: C writes its hyphens as _
-	notIdentifier     = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+	identifierPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`) })
+	titlePattern      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`) }) // a spec's own name: C writes its hyphens as _
+	notIdentifier     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^A-Za-z0-9_]+`) })
 )
 
 // identifier reports whether s is a name, and complains when it is not.
 func (r *reader) identifier(s Scalar) bool {
-	if identifierPattern.MatchString(s.Value) {
+	if identifierPattern().MatchString(s.Value) {
 		return true
 	}
 	hint := ""
-	fixed := notIdentifier.ReplaceAllString(s.Value, "_")
-	if identifierPattern.MatchString(fixed) && strings.Trim(fixed, "_") != "" {
+	fixed := notIdentifier().ReplaceAllString(s.Value, "_")
+	if identifierPattern().MatchString(fixed) && strings.Trim(fixed, "_") != "" {
 		hint = "write: " + fixed
 	}
 	r.fail(s.Span(), hint, "%q is no name: a name has 1 to 64 letters, digits and _, and no digit first", s.Value)

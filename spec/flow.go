@@ -133,13 +133,16 @@ func (f *flowScanner) key(pos int, at place) (string, int, bool) {
 		f.keep(source.Span{Start: from, End: closing + 1})
 		return f.text[pos+1 : closing], colon + 1, colon < end && f.text[colon] == ':'
 	}
+	if at.entries {
+		return f.entryKey(pos, end, true)
+	}
 	for ; pos < end && strings.IndexByte(",{}[]", f.text[pos]) < 0; pos++ {
 		if f.text[pos] != ':' {
 			continue
 		}
 		name := strings.TrimRight(f.text[from:pos], " \t")
 		if pos+1 < end && strings.IndexByte(" \t,{}[]", f.text[pos+1]) < 0 {
-			if !identifierPattern.MatchString(name) || at.level == "" {
+			if !identifierPattern().MatchString(name) || at.level == "" {
 				continue
 			}
 			f.fail(source.Span{Start: from, End: pos + 2}, "write: "+name+": …", "no space after the colon: YAML reads one word")

@@ -70,6 +70,74 @@ func (s *scanner) key(pos, end int) (string, int, bool) {
 	return "", 0, false
 }
 
+// keyAt is key, or entryKey where entries stand.
+func (s *scanner) keyAt(pos, end int, at place) (string, int, bool) {
+	if at.entries && !isQuote(s.text[pos]) {
+		return s.entryKey(pos, end, false)
+	}
+	return s.key(pos, end)
+}
+
+// entryKey is key where the key is an entry of a state map, `moved[args.sk, cpu]`. Its
+// brackets and quotes may hold anything. YAML allows no such key inside { }, where it
+// may also stand without a value; so go-yaml gets plain words in its stead.
+func (s *scanner) entryKey(pos, end int, flow bool) (string, int, bool) {
+	at := s.entryEnd(pos, end, flow)
+	if at < 0 {
+		return "", 0, false
+	}
+	name := s.entry(pos, at)
+	if s.text[at] != ':' {
+		return name, at, true
+	}
+	if s.unspacedAt(at) {
+		s.fail(source.Span{Start: pos, End: at + 1}, "write: "+name+": …", "no space after the colon: YAML reads one word")
+	}
+	return name, at + 1, true
+}
+
+// entryEnd returns the offset of what ends the entry that begins at pos: a colon outside
+// of its brackets and quotes, and in flow also a comma or a closing brace. It is -1 when
+// there is none. After a bracket a colon needs no space to be meant as one.
+func (s *scanner) entryEnd(pos, end int, flow bool) int {
+	if strings.IndexByte("{}[],:", s.text[pos]) >= 0 {
+		return -1
+	}
+	depth := 0
+	for i := pos; i < end; i++ {
+		switch c := s.text[i]; {
+		case isQuote(c):
+			if i = s.closingQuote(i, end); i < 0 {
+				return -1
+			}
+		case c == '#' && s.isBlankAt(i-1):
+			return -1
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case depth > 0 && strings.IndexByte(")]}", c) >= 0:
+			depth--
+		case depth > 0:
+		case c == ':' && (!s.unspacedAt(i) || s.text[i-1] == ']'), flow && (c == ',' || c == '}'):
+			return i
+		case flow && c == ']':
+			return -1
+		}
+	}
+	return -1
+}
+
+// unspacedAt reports whether the colon at pos is one inside a word for YAML.
+func (s *scanner) unspacedAt(pos int) bool {
+	return !s.isBlankAt(pos+1) && strings.IndexByte("{}[],", s.text[pos+1]) < 0
+}
+
+// entry takes the text from start to end, without blanks at its end, for a key.
+func (s *scanner) entry(start, end int) string {
+	span := source.Span{Start: start, End: start + len(strings.TrimRight(s.text[start:end], " \t"))}
+	s.replace(span, plainScalar(s.text, span))
+	return s.text[span.Start:span.End]
+}
+
 // closingQuote returns the offset of the quote that closes the one at pos, or -1 when
 // there is none before end.
 func (s *scanner) closingQuote(pos, end int) int {

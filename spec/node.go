@@ -69,6 +69,12 @@ func (r *reader) scalarOf(node ast.Node) (Scalar, bool) {
 			kind = SingleQuoted
 		case token.DoubleQuoteType:
 			kind = DoubleQuoted
+			if at, bad := badEscape(r.text, start); bad {
+				digits := hexEscapes[r.text[at.End-1]]
+				r.fail(at, "", "this escape wants %d hexadecimal digits", digits)
+				r.read[start] = Scalar{}
+				return Scalar{}, true
+			}
 		}
 	case *ast.LiteralNode:
 		kind, value = Literal, n.Value.Value
@@ -114,6 +120,12 @@ func isMapping(node ast.Node) bool {
 func isEmpty(node ast.Node) bool {
 	null, ok := node.(*ast.NullNode)
 	return node == nil || ok && null.Token.Type == token.ImplicitNullType
+}
+
+// isEmptyMapping reports whether a node is a mapping in braces with nothing in them.
+func isEmptyMapping(node ast.Node) bool {
+	mapping, ok := node.(*ast.MappingNode)
+	return ok && len(mapping.Values) == 0
 }
 
 // formOf names what a node is, as a message says it.

@@ -108,6 +108,10 @@ func TestHostile(t *testing.T) {
 		"deep keys":      deepKeys(500),
 		"quotes":         strings.Repeat("a: \"\n", size/5-1),
 		"flow quotes":    "a: {" + strings.Repeat("b: '', ", size/8),
+		"entries":        "save: {" + strings.Repeat("m[a]: b,", size/8),
+		"open entries":   "save: {" + strings.Repeat("m[", size/2),
+		"block entries":  "save:\n" + strings.Repeat("  m[a,: b\n", size/10),
+		"indexes":        "filter: [" + strings.Repeat("m[a] ", size/5),
 		"anchors":        "a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
 		"long value":     "a: " + strings.Repeat("x\n  ", size/5),
 	} {
@@ -158,7 +162,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("message %q", one.Message)
 			}
 		}
-		if !diags.Failed() && (!doc.Name.Given() || len(doc.Probes) == 0 || len(doc.Fields) == 0) {
+		if !diags.Failed() && (!doc.Name.Given() || len(doc.Probes) == 0 && !doc.Span.At.Given() || len(fieldsOf(doc)) == 0) {
 			t.Errorf("no complaint about an incomplete document:\n%s", doc)
 		}
 		for _, s := range scalars(doc) {
@@ -170,16 +174,47 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// fieldsOf returns the columns of a document.
+func fieldsOf(d *Document) []Field {
+	fields := slices.Clone(d.Fields)
+	for _, p := range d.Probes {
+		fields = append(fields, p.Fields...)
+	}
+	return fields
+}
+
 // scalars returns every scalar of a document.
 func scalars(d *Document) []Scalar {
-	list := []Scalar{d.Name, d.Description, d.Channel.Type, d.Channel.Size, d.Output.Format, d.Limits.Rate, d.Limits.Duration, d.Limits.Count, d.C}
+	list := []Scalar{
+		d.Name, d.Description, d.C, d.Limits.Rate, d.Limits.Duration, d.Limits.Count,
+		d.Channel.Type, d.Channel.Size, d.Channel.Map, d.Channel.Entries, d.Channel.OnFull,
+		d.Output.Format, d.Output.Interval, d.Output.Clear, d.Output.Top,
+		d.Span.At, d.Span.Short, d.Span.Key, d.Span.Entries, d.Span.OnFull,
+	}
 	for _, p := range d.Params {
 		list = append(list, p.Name, p.Type, p.Help, p.Default)
 	}
-	for _, f := range d.Fields {
+	for _, m := range d.Maps {
+		list = append(list, m.Name, m.Type, m.Entries, m.OnFull)
+	}
+	fields := slices.Concat(fieldsOf(d), d.Span.Keep)
+	points := slices.Concat(d.Span.Start, d.Span.End, d.Span.Cancel)
+	for _, s := range d.Stages {
+		list, points = append(list, s.Name), append(points, s.Points...)
+	}
+	for _, p := range points {
+		list, fields = append(append(list, p.Probe, p.Key), p.Filter...), append(fields, p.Keep...)
+	}
+	for _, p := range d.Probes {
+		list = slices.Concat(list, []Scalar{p.At}, p.Targets, p.Filter, p.Delete)
+		for _, s := range p.Save {
+			list, fields = append(list, s.Entry, s.Value), append(fields, s.Values...)
+		}
+	}
+	for _, f := range fields {
 		list = append(list, f.Name, f.Expr, f.Text, f.Format, f.Help)
 	}
-	return slices.Concat(list, d.Probes, d.Filter, d.Output.Columns)
+	return slices.Concat(list, d.Filter, d.Output.Columns, d.Output.Sort)
 }
 
 func checkPlaces(t *testing.T, text []byte, s Scalar) {

@@ -195,6 +195,25 @@ var escapes = map[byte]string{
 // hexEscapes gives the number of digits of an escape that names a character.
 var hexEscapes = map[byte]int{'x': 2, 'u': 4, 'U': 8}
 
+// badEscape returns the place of the first escape in the double-quoted text at pos that
+// lacks hexadecimal digits: go-yaml 1.19 takes whatever follows for digits.
+func badEscape(text string, pos int) (source.Span, bool) {
+	for i := pos + 1; i+1 < len(text) && text[i] != '"'; i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		i++
+		digits := hexEscapes[text[i]]
+		for _, c := range []byte(text[i+1 : min(i+1+digits, len(text))]) {
+			if strings.IndexByte("0123456789abcdefABCDEF", c) < 0 {
+				return source.Span{Start: i - 1, End: i + 1}, true
+			}
+		}
+		i += digits
+	}
+	return source.Span{}, false
+}
+
 // escape takes one escape sequence of a double-quoted scalar.
 func (a *aligner) escape() bool {
 	after := a.text[a.pos+1:]

@@ -3,6 +3,7 @@ package spec
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/ebgen/ebgen/spec/source"
 )
@@ -34,6 +35,7 @@ type written struct {
 	flow    bool        // inside { } or [ ]
 	extra   bool        // text follows the closing quote or bracket
 	keyless bool        // braces without a key in them
+	mapping bool        // a mapping may stand here, and no expression
 }
 
 // scan reports the traps in the text and takes them out of the shadow. It reports
@@ -126,9 +128,9 @@ func (s *scanner) line() {
 	if s.unspaced(pos, end, at) {
 		return
 	}
-	key, after, ok := s.key(pos, end)
+	key, after, ok := s.keyAt(pos, end, at)
 	switch {
-	case ok && at.code && !identifierPattern.MatchString(key):
+	case ok && at.code && !identifierPattern().MatchString(key):
 		// An expression that holds a colon: the traps below know it.
 	case ok && (key == "" || strings.IndexByte("!&*%@`:", s.text[pos]) >= 0):
 		s.drop(source.Span{Start: pos, End: end}, "write: key: value", "a key begins with a letter")
@@ -149,7 +151,7 @@ func (s *scanner) line() {
 // bare reports whether the text at pos, which has no key, stands where only keys may.
 func (s *scanner) bare(pos int, at place) bool {
 	inList := len(s.stack) > 0 && s.stack[len(s.stack)-1].key == ""
-	return (at.names || at.level == TopLevel) && !inList && strings.IndexByte("{[", s.text[pos]) < 0
+	return (at.names && !at.code || at.entries || at.level == TopLevel) && !inList && strings.IndexByte("{[", s.text[pos]) < 0
 }
 
 // drop reports span, which no reader can make sense of, and takes it out.
@@ -196,20 +198,28 @@ func (s *scanner) indentation(start, pos int) {
 }
 
 // unspacedPattern is a key whose colon is not followed by a space.
-var unspacedPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*):([^\s:].*)`)
+var unspacedPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*):[^\s:]`) })
 
 // unspaced reports and repairs `key:value` where a key must stand: YAML takes it for
 // one word.
 func (s *scanner) unspaced(pos, end int, at place) bool {
-	match := unspacedPattern.FindStringSubmatchIndex(s.text[pos:end])
-	if match == nil {
+	colon := -1
+	switch match := unspacedPattern().FindStringSubmatchIndex(s.text[pos:end]); {
+	case at.entries && !isQuote(s.text[pos]):
+		if colon = s.entryEnd(pos, end, false); colon < 0 || s.isBlankAt(colon+1) {
+			return false
+		}
+		s.entry(pos, colon)
+	case match == nil:
+		return false
+	default:
+		colon = pos + match[3]
+	}
+	name := s.text[pos:colon]
+	if _, known := findKey(at.level, name); !known && !at.names && !at.entries && at.level != TopLevel {
 		return false
 	}
-	name := s.text[pos : pos+match[3]]
-	if _, known := findKey(at.level, name); !known && !at.names && at.level != TopLevel {
-		return false
-	}
-	value := source.Span{Start: pos + match[4], End: s.commentAt(pos+match[4], end)}
+	value := source.Span{Start: colon + 1, End: s.commentAt(colon+1, end)}
 	s.fail(source.Span{Start: pos, End: value.End}, "write: "+name+": "+s.text[value.Start:value.End], "no space after the colon: YAML reads one word")
 	s.stack = append(s.stack, frame{indent: pos - s.lineStart(pos), key: name})
 	s.unspacedValues[pos] = plainScalar(s.text, value)
@@ -218,13 +228,13 @@ func (s *scanner) unspaced(pos, end int, at place) bool {
 }
 
 // blockHeader is the header of a literal or folded block (YAML 1.2.2, 8.1.1).
-var blockHeader = regexp.MustCompile(`^[|>][-+0-9]{0,2}([ \t]+#.*)?$`)
+var blockHeader = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[|>][-+0-9]{0,2}([ \t]+#.*)?$`) })
 
 // value reads the value that begins at pos.
 func (s *scanner) value(pos int, at place) {
 	end := s.lineEnd(pos)
 	switch c := s.text[pos]; {
-	case blockHeader.MatchString(s.text[pos:end]):
+	case blockHeader().MatchString(s.text[pos:end]):
 		s.seen++
 		s.block()
 	case c == '"' || c == '\'':
@@ -294,11 +304,13 @@ func (s *scanner) quoted(pos int, at place) {
 }
 
 // keyLine is a line of a block mapping.
-var keyLine = regexp.MustCompile(`^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*:([ \t\r\n]|$)`)
+var keyLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*:([ \t\r\n]|$)`)
+})
 
 // plain reads a value without quotes, over as many lines as belong to it.
 func (s *scanner) plain(pos int, at place) {
-	w := written{span: source.Span{Start: pos}, code: at.code}
+	w := written{span: source.Span{Start: pos}, code: at.code, mapping: !at.code && at.level != ""}
 	lineEnd := s.lineEnd(pos) // of the last line that belongs to the value
 	w.span.End = s.commentAt(pos, lineEnd)
 	commented, cut, deeper := w.span.End < lineEnd, false, false
@@ -306,7 +318,7 @@ func (s *scanner) plain(pos int, at place) {
 		first := s.skipBlanks(s.pos)
 		next := s.lineEnd(s.pos)
 		line := source.Span{Start: first, End: next}
-		match := keyLine.FindStringSubmatch(s.text[s.pos:])
+		match := keyLine().FindStringSubmatch(s.text[s.pos:])
 		switch {
 		case s.blankOrComment(first):
 			commented = commented || !s.isBlankAt(first)

@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"regexp"
+	"sync"
 
 	"github.com/ebgen/ebgen/spec/source"
 )
@@ -37,7 +38,7 @@ func (r *reader) shadowText() []byte {
 }
 
 // keyLike is a word before a colon.
-var keyLike = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)[ \t]*:`)
+var keyLike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)[ \t]*:`) })
 
 // dropLine takes a line out of the shadow and notes the keys on it, so that nobody
 // calls them missing. It reports false when there is nothing left to take.
@@ -54,7 +55,7 @@ func (r *reader) dropLine(line int) bool {
 
 // lose notes the keys in span as lost.
 func (r *reader) lose(span source.Span) {
-	for _, match := range keyLike.FindAllStringSubmatch(r.text[span.Start:span.End], -1) {
+	for _, match := range keyLike().FindAllStringSubmatch(r.text[span.Start:span.End], -1) {
 		r.lost[match[1]] = true
 	}
 }

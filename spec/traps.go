@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/ebgen/ebgen/spec/source"
 )
@@ -34,24 +35,26 @@ var traps = []trap{
 	{begins("- ", "-\t"), "YAML takes a leading - before a space for a list item", quoteHint},
 	{begins("? ", "?\t"), "YAML takes a leading ? before a space for a key", quoteHint},
 	{func(w written) bool { return w.text == "-" || w.text == "?" }, "YAML takes a lone - or ? for its own", quoteHint},
+	{func(w written) bool { return w.mapping && colon.matches(w) },
+		"a mapping without braces begins on the line below its key", braceHint},
 	{ternary.matches, `YAML takes ": " for the end of a key`, ifHint},
 	{colon.matches, `YAML takes ": " for the end of a key`, quoteHint},
-	{func(w written) bool { return w.flow && strings.ContainsAny(w.text, "[]{}") },
+	{func(w written) bool { return w.flow && strings.ContainsAny(w.outside(), "[]{}") },
 		"inside { } or [ ] YAML takes brackets for its own", quoteHint},
-	{func(w written) bool { return w.flow && strings.Contains(w.text, ",") },
+	{func(w written) bool { return w.flow && strings.Contains(w.outside(), ",") },
 		"inside { } or [ ] YAML ends a value at a comma", quoteHint},
 }
 
 // pattern is a trap that a regular expression describes.
-type pattern struct{ *regexp.Regexp }
+type pattern func() *regexp.Regexp
 
-func (p pattern) matches(w written) bool { return p.MatchString(w.text) }
+func (p pattern) matches(w written) bool { return p().MatchString(w.text) }
 
 var (
-	colon   = pattern{regexp.MustCompile(`:([ \t\r\n]|$)`)}
-	ternary = pattern{regexp.MustCompile(`(?s)\?.*:([ \t\r\n]|$)`)}
+	colon   = pattern(sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`:([ \t\r\n]|$)`) }))
+	ternary = pattern(sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)\?.*:([ \t\r\n]|$)`) }))
 	// oneTernary is a ternary that if(c, a, b) can replace word for word.
-	oneTernary = regexp.MustCompile(`^([^?:\n]+?) *\? *([^?:\n]+?) *: +([^?:\n]+)$`)
+	oneTernary = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([^?:\n]+?) *\? *([^?:\n]+?) *: +([^?:\n]+)$`) })
 )
 
 // begins catches a value that begins with one of the prefixes.
@@ -66,6 +69,37 @@ func begins(prefixes ...string) func(written) bool {
 	}
 }
 
+// outside returns the text without the square brackets of code and all that they hold.
+// YAML has no meaning at all for `moved[a, b].at` inside { } or [ ], so nobody can be
+// surprised when it is read as it is written; f(a, b) it would read as two values.
+func (w written) outside() string {
+	if !w.code || !balanced(w.text) {
+		return w.text
+	}
+	var rest strings.Builder
+	depth := 0
+	for i := 0; i < len(w.text); i++ {
+		start := i
+		switch c := w.text[i]; {
+		case isQuote(c):
+			for i++; w.text[i] != c; i++ {
+				if w.text[i] == '\\' {
+					i++
+				}
+			}
+		case c == '[':
+			depth++
+		}
+		if depth == 0 {
+			rest.WriteString(w.text[start : i+1])
+		}
+		if w.text[i] == ']' && start == i && depth > 0 {
+			depth--
+		}
+	}
+	return rest.String()
+}
+
 func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
 // quoteHint gives the value in quotes.
@@ -74,6 +108,14 @@ func quoteHint(w written) string {
 		return "quote the whole value"
 	}
 	return "quote it: " + quote(w.text)
+}
+
+// braceHint gives the value in braces.
+func braceHint(w written) string {
+	if strings.Contains(w.text, "\n") {
+		return ""
+	}
+	return "write: {" + w.text + "}"
 }
 
 // tagHint is quoteHint for what is YAML's own outside of code.
@@ -94,7 +136,7 @@ func notHint(w written) string {
 
 // ifHint is quoteHint with the function that needs no quotes.
 func ifHint(w written) string {
-	match := oneTernary.FindStringSubmatch(w.text)
+	match := oneTernary().FindStringSubmatch(w.text)
 	if !w.code || match == nil {
 		return quoteHint(w)
 	}
@@ -110,11 +152,11 @@ func quote(text string) string {
 }
 
 // danglingOperator is the end of an expression that goes on.
-var danglingOperator = regexp.MustCompile(`([-+*/%&|^<>=!~?:,.(\[]|\b(and|or|not|in))$`)
+var danglingOperator = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([-+*/%&|^<>=!~?:,.(\[]|\b(and|or|not|in))$`) })
 
 // operand is a comment that may be a part of the expression before it: text follows
 // the # directly, and no ruler does.
-var operand = regexp.MustCompile(`^#([^ \t#!=*~-]|[-*!~=][^-*=])`)
+var operand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^#([^ \t#!=*~-]|[-*!~=][^-*=])`) })
 
 // comment warns of a comment behind code, on the line that ends at lineEnd, that may
 // have been meant as part of it.
@@ -126,11 +168,11 @@ func (s *scanner) comment(w written, lineEnd int) {
 	}
 	why := ""
 	switch {
-	case danglingOperator.MatchString(text):
+	case danglingOperator().MatchString(text):
 		why = "and the expression stops at an operator"
 	case !balanced(text):
 		why = "and a bracket or quote stays open"
-	case operand.MatchString(behind):
+	case operand().MatchString(behind):
 		why = "so this is not part of the expression"
 	default:
 		return

@@ -3,7 +3,7 @@
 //
 // In goes a name, out comes the spec's text:
 //
-//	path, text, ok := specs.Find("tcpretrans") // "specs/net/tcpretrans.yaml"
+//	path, text, ok := specs.Find("tcpretrans") // "specs/net/tcpretrans.yaml", as for "net/tcpretrans"
 package specs
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-//go:embed */*.yaml
+//go:embed any app block cpu db fs mem net proc sched syscall
 var files embed.FS
 
 // Paths lists every spec as specs/SUBJECT/NAME.yaml, sorted.
@@ -29,12 +29,17 @@ func Paths() []string {
 }
 
 // Name is what a spec of the catalogue is called by: its file's name.
-func Name(file string) string { return strings.TrimSuffix(path.Base(file), ".yaml") }
+func Name(file string) string { return path.Base(Title(file)) }
 
-// Find returns the spec of a name and the path that diagnostics give it.
+// Title is a spec's subject and name: net/tcpretrans.
+func Title(file string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(file, "specs/"), ".yaml")
+}
+
+// Find returns the spec of a name or title and the path that diagnostics give it.
 func Find(name string) (file string, text []byte, ok bool) {
 	for _, p := range Paths() {
-		if Name(p) == name {
+		if Name(p) == name || Title(p) == name {
 			text, err := files.ReadFile(strings.TrimPrefix(p, "specs/"))
 			return p, text, err == nil
 		}

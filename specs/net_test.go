@@ -47,24 +47,30 @@ func shown(t *testing.T, one traced, made []workload.Made) []string {
 	for _, r := range one.records {
 		owner, _ := r["owner"].(map[string]any)
 		flow, _ := r["flow"].(map[string]any)
-		at := func(addr, port string) string {
-			a := flow[addr].(string)
-			if strings.Contains(a, ":") {
-				a = "[" + a + "]"
-			}
-			return fmt.Sprintf("%s:%s", a, flow[port])
-		}
 		if flow == nil {
 			t.Errorf("a record without a flow: %v", r)
 			continue
 		}
-		line := fmt.Sprintf("%v %v %s %s %s", owner["pid"], owner["comm"], at("saddr", "sport"), at("daddr", "dport"), r["state"])
-		if ours[at("saddr", "sport")] || ours[fmt.Sprint(owner["pid"])] {
+		local, remote := ends(flow)
+		line := fmt.Sprintf("%v %v %s %s %s", owner["pid"], owner["comm"], local, remote, r["state"])
+		if ours[local] || ours[fmt.Sprint(owner["pid"])] {
 			list = append(list, line)
 		}
 	}
 	slices.Sort(list)
 	return list
+}
+
+// ends are the two addresses of a flow, as netip.AddrPort writes them.
+func ends(flow map[string]any) (local, remote string) {
+	at := func(addr, port string) string {
+		a := flow[addr].(string)
+		if strings.Contains(a, ":") {
+			a = "[" + a + "]"
+		}
+		return fmt.Sprintf("%s:%s", a, flow[port])
+	}
+	return at("saddr", "sport"), at("daddr", "dport")
 }
 
 func compare(t *testing.T, what string, got, want []string) {

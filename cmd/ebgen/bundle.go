@@ -5,13 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/ebgen/ebgen/gen"
 	"github.com/ebgen/ebgen/gen/clang"
+	"github.com/ebgen/ebgen/runtime/tool"
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/check"
+	"github.com/ebgen/ebgen/spec/fit"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/spec/source"
@@ -19,15 +25,56 @@ import (
 
 // maker turns a spec into a bundle: from the cache, or by check, gen and clang.
 type maker struct {
-	btf     string // file with the kernel's types, "" for the running kernel's
-	stderr  io.Writer
-	verbose func(format string, args ...any)
+	btf      string              // file with the kernel's types, "" for the running kernel's
+	params   map[string][]string // given on the command line, as flags do
+	interval time.Duration       // between two reports of a table, in place of what the spec says; 0 for that
+	stderr   io.Writer
+	verbose  func(format string, args ...any)
+	opened   *ktype.Kernel // once it was asked for
+	lint     bool          // whether specs are looked at for what is hardly meant
 }
 
-// kernel opens the types that specs are checked against.
+// options are the options of the command line that a bundle depends on. How long an
+// interval is does not matter to the tracer, but that there is one does: it then counts
+// in two maps by turns. Values are of params that say what is traced.
+func (m *maker) options(values map[string]string) string {
+	var options []string
+	if m.interval > 0 {
+		options = append(options, "interval")
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		options = append(options, fmt.Sprintf("%s=%q", name, values[name]))
+	}
+	return strings.Join(options, " ")
+}
+
+// values are what is given for the params that probes speak of.
+func (m *maker) values(f *found) map[string]string {
+	doc, _ := spec.Parse(f.name, f.text)
+	values := map[string]string{}
+	for name := range check.Targets(doc) {
+		if given := m.params[name]; len(given) > 0 {
+			values[name] = given[len(given)-1]
+		}
+	}
+	return values
+}
+
+// kernel opens the types that specs are checked against, once.
 func (m *maker) kernel() (*ktype.Kernel, error) {
+	if m.opened != nil {
+		return m.opened, nil
+	}
+	k, err := m.open()
+	if err == nil {
+		m.opened = k
+	}
+	return k, err
+}
+
+func (m *maker) open() (*ktype.Kernel, error) {
 	if m.btf != "" {
-		return ktype.Open(m.btf)
+		return openKernel(m.btf)
 	}
 	k, err := ktype.Running()
 	if errors.Is(err, ktype.ErrNoBTF) {
@@ -70,6 +117,10 @@ func (m *maker) bundle(ctx context.Context, f *found) (*plan.Bundle, error) {
 		}
 	}
 
+	if b := m.ahead(f); b != nil {
+		return b, nil
+	}
+
 	// More than half of clang's time is its own start: let it start while BTF is read.
 	var job *clang.Job
 	if noClang == nil {
@@ -79,7 +130,12 @@ func (m *maker) bundle(ctx context.Context, f *found) (*plan.Bundle, error) {
 		}
 		defer job.Close()
 	}
-	p, err := m.check(f)
+	p, k, err := m.check(f)
+	if err != nil {
+		return nil, err
+	}
+	p.Direct = p.Direct && k.Running() // a kernel that does not tell its types has no functions to call
+	exact, err := fit.Exact(p, k)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +146,7 @@ func (m *maker) bundle(ctx context.Context, f *found) (*plan.Bundle, error) {
 	if err != nil {
 		return nil, m.explain(f, err)
 	}
+	b.Knows(exact)
 	m.verbose("compiled by %s: %d bytes", compiler.Path, len(b.Object))
 	if cache != nil {
 		if err := cache.Put(key, identity, b); err != nil {
@@ -97,6 +154,29 @@ func (m *maker) bundle(ctx context.Context, f *found) (*plan.Bundle, error) {
 		}
 	}
 	return b, nil
+}
+
+// ahead is the tracer of a spec of the catalogue that was compiled into ebgen, if it is
+// what would be compiled now and fits this kernel; else nil.
+func (m *maker) ahead(f *found) *plan.Bundle {
+	archive := catalogue()
+	if archive == nil || m.interval > 0 || len(m.values(f)) > 0 {
+		return nil
+	}
+	sum := plan.SpecSum(f.text)
+	entries := archive.Entries()
+	at := slices.IndexFunc(entries, func(e plan.Entry) bool { return e.Spec == sum })
+	if at < 0 {
+		return nil
+	}
+	b, err := fit.Choose(archive, entries[at].Name, tool.Host(m.btf))
+	if err != nil {
+		m.verbose("what was compiled ahead of time is not taken: %v", err)
+		return nil
+	}
+	m.verbose("compiled ahead of time for Linux %s", b.Plan.Kernel)
+	m.warnAgain(f, b)
+	return b
 }
 
 // cached opens the cache and addresses f in it; without one the cache is nil.
@@ -117,21 +197,33 @@ func (m *maker) cached(f *found) (gen.Key, *gen.Cache) {
 	if err != nil {
 		return fail(err)
 	}
-	return gen.Inputs{Name: filepath.Base(f.name), Text: f.text, Ebgen: id, Kernel: kernel, Arch: goruntime.GOARCH}.Key(), cache
+	return gen.Inputs{Name: filepath.Base(f.name), Text: f.text, Ebgen: id, Kernel: kernel, Arch: goruntime.GOARCH, Options: m.options(m.values(f))}.Key(), cache
 }
 
-// check parses and checks a spec and prints what it complains about.
-func (m *maker) check(f *found) (*plan.Plan, error) {
+// check parses and checks a spec against the kernel's types, which it returns too, and
+// prints what it complains about.
+func (m *maker) check(f *found) (*plan.Plan, *ktype.Kernel, error) {
 	doc, diags := spec.Parse(f.name, f.text)
 	k, err := m.kernel()
 	if err != nil {
 		if diags.Failed() { // the mistakes of the file itself are worth saying all the same
-			return nil, m.complain(diags)
+			return nil, nil, m.complain(diags)
 		}
-		return nil, err
+		return nil, nil, err
 	}
+	p, err := m.checkAgainst(f, doc, diags, k, goruntime.GOARCH)
+	return p, k, err
+}
+
+// checkFor parses and checks a spec against the types of a kernel.
+func (m *maker) checkFor(f *found, k *ktype.Kernel, arch string) (*plan.Plan, error) {
+	doc, diags := spec.Parse(f.name, f.text)
+	return m.checkAgainst(f, doc, diags, k, arch)
+}
+
+func (m *maker) checkAgainst(f *found, doc *spec.Document, diags *source.Diagnostics, k *ktype.Kernel, arch string) (*plan.Plan, error) {
 	m.verbose("checked against the types of kernel %s", k.Release())
-	p, diags := check.Check(doc, diags, k, check.Options{Arch: goruntime.GOARCH})
+	p, diags := check.Check(doc, diags, k, check.Options{Arch: arch, Interval: int64(m.interval), Values: m.values(f), Lint: m.lint})
 	if err := m.complain(diags); err != nil {
 		return nil, err
 	}

@@ -8,10 +8,14 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ebgen/ebgen/runtime"
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 type checkOptions struct {
-	btf     string
+	btf     []string
+	format  string
 	verbose bool
 }
 
@@ -19,53 +23,104 @@ func newCheck() *cobra.Command {
 	o := new(checkOptions)
 	cmd := &cobra.Command{
 		Use:   "check SPEC|DIR…",
-		Short: "Check specs against a kernel's types; nothing is run",
+		Short: "Check specs against the types of kernels; nothing is run",
 		Long: `Checks everything that can be known without attaching: YAML, expressions, types,
-probes. Needs no rights; with --btf it answers for another kernel.`,
+probes. Needs no rights. With --btf it answers for other kernels: of one, as for
+this one; of several, in a matrix of specs and kernels, the newest first.
+
+  ok     loads as it is written
+  other  loads, with another of a probe's alternatives than the first
+  fails  does not load; the lines are on standard error
+
+A FILE is BTF, an ELF file with it, either compressed, or a vmlinuz of amd64.`,
 		Example: `  ebgen check tcpretrans.yaml
   ebgen check specs/                       every spec of a team's repository
-  ebgen check mine.yaml --btf vmlinux.btf  against another kernel`,
+  ebgen check mine.yaml --btf vmlinux.btf  against another kernel
+  ebgen check specs/ --btf fleet/ -o json  against all kernels in a folder`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return checkAll(cmd, o, args) },
 	}
-	cmd.Flags().StringVar(&o.btf, "btf", "", "`FILE` with the types of the kernel to check against")
-	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "say which alternatives are left out, and why")
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.btf, "btf", nil, "`FILE` or folder with types of kernels to check against")
+	flags.StringVarP(&o.format, "output", "o", "text", "`FORMAT`: text or json")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say which alternatives are left out, and what maps take")
 	return cmd
 }
 
 // checkAll checks every spec named, so that all mistakes come out in one run.
 func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
-	m := &maker{btf: o.btf, stderr: cmd.ErrOrStderr(), verbose: func(format string, args ...any) {
+	if err := oneOf("-o", o.format, "text", "json"); err != nil {
+		return usageError{err}
+	}
+	specs, err := findAll(cmd, args)
+	if err != nil {
+		return err
+	}
+	m := &maker{lint: true, stderr: cmd.ErrOrStderr(), verbose: func(format string, args ...any) {
 		if o.verbose {
 			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
 		}
 	}}
+	switch paths, err := kernelFiles(o.btf); {
+	case err != nil:
+		return err
+	case len(paths) > 1 || o.format == "json":
+		return checkFleet(cmd, o, paths, specs)
+	case len(paths) == 1:
+		m.btf = paths[0]
+	}
 	var wrong error
+	for _, f := range specs {
+		p, _, err := m.check(f)
+		switch {
+		case errors.Is(err, errSpec):
+			wrong = err
+		case err != nil:
+			return err
+		default:
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, map[bool]string{true: ", it has C of its own"}[p.C != nil])
+			m.sayMaps(p)
+		}
+	}
+	return wrong
+}
+
+// findAll reads the specs that are named, and those in the directories that are.
+func findAll(cmd *cobra.Command, args []string) ([]*found, error) {
+	var list []*found
 	for _, argument := range args {
 		names, err := files(argument)
 		if err != nil {
-			return usageError{err}
+			return nil, usageError{err}
 		}
 		for _, name := range names {
 			f, err := find(cmd.Context(), name, cmd.InOrStdin())
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if f.bundle != nil {
-				return usageError{fmt.Errorf("%s is a bundle: it has been checked", name)}
+				return nil, usageError{fmt.Errorf("%s is a bundle: it has been checked", name)}
 			}
-			p, err := m.check(f)
-			switch {
-			case errors.Is(err, errSpec):
-				wrong = err
-			case err != nil:
-				return err
-			default:
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, map[bool]string{true: ", it has C of its own"}[p.C != nil])
-			}
+			list = append(list, f)
 		}
 	}
-	return wrong
+	return list, nil
+}
+
+// sayMaps tells what each map of a plan is, and what it takes in the kernel where the
+// number of this machine's CPUs is known.
+func (m *maker) sayMaps(p *plan.Plan) {
+	for i := range p.Maps {
+		one := &p.Maps[i]
+		turns, memory := "", ""
+		if one.Double {
+			turns = ", twice: they count by turns"
+		}
+		if size, err := runtime.MapBytes(one); err == nil {
+			memory = fmt.Sprintf("; about %d bytes of kernel memory", size)
+		}
+		m.verbose("map %s: %s of %d entries, %d + %d bytes each%s%s", one.Name, one.Type, one.Entries, one.Key.Size, one.ValueSize(), turns, memory)
+	}
 }
 
 // files lists the specs in a directory and below, or the argument itself.

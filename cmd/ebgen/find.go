@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/ebgen/ebgen/runtime/tool"
+	"github.com/ebgen/ebgen/spec/fit"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/specs"
 )
@@ -38,13 +43,20 @@ func find(ctx context.Context, argument string, stdin io.Reader) (*found, error)
 		return read(argument, f)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
-	} else if strings.ContainsRune(argument, '/') || filepath.Ext(argument) != "" {
+	} else if filepath.Ext(argument) != "" {
 		return nil, usageError{err}
 	}
+	ending := string(filepath.Separator) + argument + ".yaml"
 	for _, dir := range searchPath() {
+		if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+			if f, err := unpackFrom(dir, argument); f != nil || err != nil {
+				return f, err
+			}
+			continue
+		}
 		path := ""
 		_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-			if err == nil && path == "" && !d.IsDir() && d.Name() == argument+".yaml" {
+			if err == nil && path == "" && !d.IsDir() && strings.HasSuffix(p, ending) {
 				path = p
 			}
 			return nil
@@ -96,10 +108,65 @@ func read(name string, r io.Reader) (*found, error) {
 		return nil, usageError{fmt.Errorf("%s is larger than %d MiB", name, largestSpec>>20)}
 	}
 	f := &found{name: name, text: text}
-	if plan.IsBundle(text) {
-		if f.bundle, err = plan.DecodeBundle(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+	archive, err := archiveOf(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return f, nil
+	if archive == nil {
+		return f, nil
+	}
+	return f, f.unpack(archive, "")
+}
+
+// archiveOf opens a bundle, or the one that an executable carries; nil for anything else.
+func archiveOf(text []byte) (*plan.Archive, error) {
+	r, size := bytes.NewReader(text), int64(len(text))
+	if plan.IsArchive(text) {
+		return plan.OpenArchive(r, size)
+	}
+	a, err := plan.Carried(r, size)
+	if errors.Is(err, plan.ErrNoArchive) {
+		return nil, nil
+	}
+	return a, err
+}
+
+// unpack takes from a bundle the tracer of a name that fits this kernel; "" is for the
+// only one that there is.
+func (f *found) unpack(archive *plan.Archive, tracer string) (err error) {
+	names := map[string]bool{}
+	for _, e := range archive.Entries() {
+		names[e.Name] = true
+	}
+	if tracer == "" {
+		if len(names) != 1 {
+			return usageError{fmt.Errorf("%s holds %d tracers (%s): EBGEN_PATH=%s ebgen run NAME runs one", f.name, len(names), strings.Join(slices.Sorted(maps.Keys(names)), ", "), f.name)}
+		}
+		tracer = slices.Collect(maps.Keys(names))[0]
+	}
+	if f.bundle, err = fit.Choose(archive, tracer, tool.Host("")); err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
+
+// unpackFrom looks for a tracer in a bundle that $EBGEN_PATH names; nil when it has none.
+func unpackFrom(path, argument string) (*found, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := archiveOf(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if archive == nil {
+		return nil, nil
+	}
+	f := &found{name: path, text: text}
+	err = f.unpack(archive, strings.ReplaceAll(argument, "-", "_"))
+	if errors.Is(err, fit.ErrUnknown) {
+		return nil, nil
+	}
+	return f, err
 }

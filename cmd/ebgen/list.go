@@ -2,6 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -9,23 +13,79 @@ import (
 	"github.com/ebgen/ebgen/specs"
 )
 
+type listOptions struct {
+	dir string
+}
+
 func newList() *cobra.Command {
-	return &cobra.Command{
+	o := new(listOptions)
+	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the built-in catalogue of specs",
+		Short: "List the specs that can be run by name",
+		Long: `Lists the specs in $EBGEN_PATH and ~/.config/ebgen/specs, then the built-in
+catalogue; with --dir those of a directory alone.`,
 		Example: `  ebgen list
-  ebgen run tcpretrans --help              one spec's parameters
-  ebgen list | grep net/`,
+  ebgen list --dir specs/                  a team's repository
+  ebgen list | grep ^net/`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, path := range specs.Paths() {
-				_, text, _ := specs.Find(specs.Name(path))
-				doc, _ := spec.Parse(path, text)
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-28s %s\n", path, doc.Description.Value); err != nil {
+			list := allSpecs()
+			if o.dir != "" {
+				if _, err := os.Stat(o.dir); err != nil {
+					return usageError{err}
+				}
+				if list = specsBelow(o.dir); len(list) == 0 {
+					return usageError{fmt.Errorf("%s holds no .yaml file", o.dir)}
+				}
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, one := range list {
+				if _, err := fmt.Fprintf(w, "%s\t%s\n", one.title, one.description); err != nil {
 					return err
 				}
 			}
-			return nil
+			return w.Flush()
 		},
 	}
+	cmd.Flags().StringVar(&o.dir, "dir", "", "list the specs below this `DIR`")
+	return cmd
+}
+
+// listed is a spec that has a name here.
+type listed struct {
+	title       string // subject and name: net/tcpretrans
+	description string
+}
+
+// allSpecs lists what a name can mean, in the order in which it is looked for.
+func allSpecs() (list []listed) {
+	for _, dir := range searchPath() {
+		list = append(list, specsBelow(dir)...)
+	}
+	for _, path := range specs.Paths() {
+		_, text, _ := specs.Find(specs.Title(path))
+		list = append(list, titled(specs.Title(path), path, text))
+	}
+	return list
+}
+
+// specsBelow lists the specs of a directory and below; none where it cannot be read.
+func specsBelow(dir string) (list []listed) {
+	names, err := files(dir)
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		title, relErr := filepath.Rel(dir, name)
+		if err == nil && relErr == nil {
+			list = append(list, titled(strings.TrimSuffix(title, ".yaml"), name, text))
+		}
+	}
+	return list
+}
+
+func titled(title, path string, text []byte) listed {
+	doc, _ := spec.Parse(path, text)
+	return listed{title, strings.TrimSpace(doc.Description.Value)}
 }

@@ -13,36 +13,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ebgen/ebgen/runtime/tool"
 	"github.com/ebgen/ebgen/specs/workload"
-)
-
-// Exit statuses. A run that ends by Ctrl-C after tracing began has finished.
-const (
-	exitFinished    = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // 128 + SIGINT, as a shell reports it
 )
 
 func main() {
 	if workload.Main() {
 		return // this process is a child of a demo
 	}
-	// A reader that goes away is an error of the write, not the end of the process: the
-	// account is still to be printed.
-	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process at once; but one Ctrl-C may come twice, from the
-	// terminal and from a program around this one.
-	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
-	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(execute(tool.Signals(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // execute runs one command line and returns its exit status.
@@ -73,8 +56,14 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newCheck(), newGen(), newList())
+	root.AddCommand(newRun(), newCheck(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
 	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "run":
+			cmd.ValidArgsFunction = completeRun
+		case "check", "gen", "build", "show":
+			cmd.ValidArgsFunction = completeSpec
+		}
 		if count := cmd.Args; count != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error { return asUsage(count(cmd, args)) }
 		}
@@ -115,13 +104,8 @@ func message(err error) string {
 // status maps an error to an exit status.
 func status(err error) int {
 	var usage usageError
-	switch {
-	case err == nil:
-		return exitFinished
-	case errors.Is(err, context.Canceled):
-		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, errSpec), strings.HasPrefix(err.Error(), "unknown command"):
-		return exitUsage
+	if errors.As(err, &usage) || errors.Is(err, errSpec) || err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		return tool.Usage
 	}
-	return exitFailed
+	return tool.Status(err)
 }

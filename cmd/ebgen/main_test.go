@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"testing"
+
+	"github.com/ebgen/ebgen/runtime/tool"
 )
 
 // A terminal never ends, so Ctrl-C must end the wait for a spec from there.
@@ -19,8 +21,8 @@ func TestInterruptedReading(t *testing.T) {
 				return 0, context.Canceled
 			})
 			var stdout, stderr bytes.Buffer
-			if got := execute(ctx, []string{command, "-"}, stdin, &stdout, &stderr); got != exitInterrupted {
-				t.Errorf("exit status %d, want %d", got, exitInterrupted)
+			if got := execute(ctx, []string{command, "-"}, stdin, &stdout, &stderr); got != tool.Interrupted {
+				t.Errorf("exit status %d, want %d", got, tool.Interrupted)
 			}
 			if stdout.Len() > 0 || stderr.Len() > 0 {
 				t.Errorf("stdout %q and stderr %q, want silence", &stdout, &stderr)

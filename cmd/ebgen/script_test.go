@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"strconv"
 	"testing"
 
@@ -81,6 +82,9 @@ func condition(name string) (bool, error) {
 	case "btf":
 		info, err := os.Stat("/sys/kernel/btf/vmlinux")
 		return err == nil && info.Size() > 0, nil
+	case "tracers":
+		_, err := tracerFor(goruntime.GOARCH)
+		return err == nil, nil
 	case "clang":
 		_, err := clang.Find()
 		return err == nil, nil

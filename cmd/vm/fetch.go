@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/ebgen/ebgen/spec/unpack"
 )
 
 type fetchOptions struct {
@@ -194,7 +196,7 @@ func arrange(root, dir string) error {
 	if err != nil {
 		return err
 	}
-	vmlinux, err := unpackKernel(packed)
+	vmlinux, err := unpack.Kernel(packed)
 	if err != nil {
 		return err
 	}

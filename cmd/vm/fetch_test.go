@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ebgen/ebgen/spec/unpack"
 )
 
 func writeTree(t *testing.T, root string, files map[string]string) {
@@ -22,7 +25,7 @@ func writeTree(t *testing.T, root string, files map[string]string) {
 
 // TestArrange has the three ways in which Debian's packages lay a kernel out.
 func TestArrange(t *testing.T) {
-	image := string(bzImage(pack(t, "zstd", []byte("\x7fELF kernel")), len("\x7fELF kernel")))
+	image := string(bzImage("\x7fELF kernel"))
 	tests := []struct {
 		name, modules, boot string
 	}{
@@ -66,7 +69,7 @@ func TestArrangeError(t *testing.T) {
 		t.Errorf("empty package: %v", err)
 	}
 	writeTree(t, root, map[string]string{"lib/modules/1/a": "", "boot/vmlinuz-1": "no kernel", "boot/config-1": ""})
-	if err := arrange(root, dir); err != errNotBzImage {
+	if err := arrange(root, dir); err != unpack.ErrNotBzImage {
 		t.Errorf("package without a kernel: %v", err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
@@ -99,4 +102,15 @@ func TestRemoveLeftovers(t *testing.T) {
 	if err != nil || len(left) != 2 || left[0].Name() != ".lock" || left[1].Name() != "6.1" {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// bzImage is a kernel image with one sector of setup and, behind it, a payload that is not
+// compressed.
+func bzImage(payload string) []byte {
+	image := make([]byte, 2*512)
+	image[0x1f1] = 1
+	copy(image[0x202:], "HdrS")
+	binary.LittleEndian.PutUint16(image[0x206:], 0x20f)
+	binary.LittleEndian.PutUint32(image[0x24c:], uint32(len(payload)+4))
+	return binary.LittleEndian.AppendUint32(append(image, payload...), uint32(len(payload)))
 }

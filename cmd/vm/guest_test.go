@@ -100,7 +100,7 @@ func TestGuest(t *testing.T) {
 		{name: "signal", mode: "signal", status: 137, stderr: "vm: kernel " + b.kernel + ": killed: SIGKILL"},
 		{name: "panic", mode: "panic", status: statusVM, stderr: "vm: kernel " + b.kernel + ": panicked: sysrq triggered crash"},
 		{name: "reboot", mode: "reboot", status: statusVM, stderr: "vm: kernel " + b.kernel + ": broken: the guest ended without a word"},
-		{name: "hang", mode: "hang", flags: []string{"--timeout", "10s"}, status: statusTimeout, stdout: "up\n", stderr: "vm: kernel " + b.kernel + ": timed out: after 10s"},
+		{name: "hang", mode: "hang", flags: []string{"--timeout", "20s"}, status: statusTimeout, stdout: "up\n", stderr: "vm: kernel " + b.kernel + ": timed out: after 20s"},
 		{name: "orphan", mode: "orphan", stdout: "gone\n"},
 		{
 			name: "no init", mode: "exit", flags: []string{"--append", "rdinit=/nonesuch"}, status: statusVM,

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ebgen/ebgen/spec/unpack"
 )
 
 // module is one kernel module to load, with its parameters as insmod takes them.
@@ -70,7 +72,7 @@ func (t *moduleTree) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, err = decompress(data); err != nil {
+	if data, err = unpack.Decompress(data); err != nil {
 		return nil, fmt.Errorf("module %s: %w", name, err)
 	}
 	return data, nil

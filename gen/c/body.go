@@ -16,22 +16,30 @@ type body struct {
 	name  string // of the C function
 	index int    // in Plan.Bodies, and of its scratch area
 
+	target *layout // what Fields fill
+	into   string  // the C of it, up to a member's name
+
 	taken     map[string]bool   // identifiers of the function
 	args      map[string]string // C names of the body's arguments
 	locals    map[string]string // variables, by what they hold
 	variables []string          // declarations, in order of first use
 	uses      map[string]*usage // how often what is read occurs
 
-	list       []statement    // being written
-	line       int            // of the spec
-	err        string         // the variable that collects errors
-	terms      map[string]int // errors collected so far in the expression, by variable
-	known      []map[string]known
-	inFields   bool
-	expression int    // number of the filter or field being written
-	optional   bool   // inside ??: a member that the running kernel lacks is no mistake
-	leave      string // the statement that ends the program early
-	lastCheck  value  // the negation that the last condition left by
+	list        []statement    // being written
+	line        int            // of the spec
+	err         string         // the variable that collects errors
+	terms       map[string]int // errors collected so far in the expression, by variable
+	known       []map[string]known
+	inFields    bool
+	expression  int    // number of the filter or field being written
+	optional    bool   // inside ??: a member that the running kernel lacks is no mistake
+	leave       string // the statement that ends the program early
+	keptIn      string // the C of what a closed span kept, up to a member's name
+	noting      bool   // the body begins or marks a span
+	keepsAbsent bool   // a save says which fields have a value
+	early       bool   // the scratch area is taken before anything else
+	holds       bool   // the scratch area is taken somewhere
+	lastCheck   value  // the negation that the last condition left by
 }
 
 // usage counts how often a value occurs in a body, and how often as more than a step on
@@ -47,21 +55,27 @@ type known struct {
 
 func (p *printer) newBody(index int) *body {
 	b := &body{
-		printer: p, plan: &p.plan.Bodies[index], index: index,
+		printer: p, plan: &p.plan.Bodies[index], index: index, target: p.event, into: "e->",
 		taken: maps.Clone(p.names), args: map[string]string{}, locals: map[string]string{},
 		uses: map[string]*usage{}, terms: map[string]int{}, known: []map[string]known{{}}, leave: "return 0",
 	}
-	for _, word := range []string{"e", "s", "err", "absent", "lost", "out", "taken"} {
+	for _, word := range []string{"e", "s", "ctx", "err", "absent", "lost", "out", "taken", "key", "row"} {
 		b.taken[word] = true
 	}
 	for _, a := range b.plan.Args {
 		b.args[a.Name] = unique(b.taken, identifier(a.Name))
 	}
-	for i := range b.plan.Filters {
-		b.tally(&b.plan.Filters[i].Expr, false)
+	if p.plan.Table != nil {
+		_, b.target = p.tableMap()
+		b.into = pick(p.keyInScratch(), "s->key.", "key.")
 	}
-	for i := range b.plan.Fields {
-		b.tally(&b.plan.Fields[i].Expr, false)
+	if b.plan.Span != nil {
+		for _, word := range []string{"kept", "begun", "open", p.spanMap().Name + "_key"} {
+			b.taken[word] = true
+		}
+	}
+	for _, e := range b.expressions() {
+		b.tally(e, false)
 	}
 	return b
 }
@@ -89,7 +103,7 @@ func (b *body) tally(e *plan.Expr, step bool) {
 // keyOf is equal for expressions that read the same.
 func keyOf(e *plan.Expr) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %q %d %v %+v (", e.Op, e.Name, e.Int, e.Path, e.Type)
+	fmt.Fprintf(&b, "%s %q %d %v %#v (", e.Op, e.Name, e.Int, e.Path, e.Type)
 	for i := range e.Args {
 		b.WriteString(keyOf(&e.Args[i]))
 	}
@@ -121,7 +135,8 @@ func (b *body) collect(run func()) []statement {
 
 // branch adds an if.
 func (b *body) branch(condition string, then, otherwise func()) {
-	s := statement{line: b.line, text: condition, body: b.collect(then)}
+	s := statement{line: b.line, text: condition}
+	s.body = b.collect(then)
 	if otherwise != nil {
 		s.otherwise = b.collect(otherwise)
 	}
@@ -216,29 +231,57 @@ func (b *body) filter(f *plan.Filter) {
 
 // condition leaves unless e holds; when e cannot be read it does not hold.
 func (b *body) condition(e *plan.Expr, line int) {
-	b.err, b.line, b.terms = "err", line, map[string]int{}
-	b.expression++
-	start := len(b.list)
-	v := b.scalar(e)
-	list := b.list[start:]
+	v, failure := b.attempt(e, line)
 	not := v.not()
 	prec := precPrimary
 	if v.inverse != "" {
 		prec = v.prec
 	}
 	check := value{text: not, prec: prec}
-	if countTerms(list, b.err) > 0 {
-		b.declareErr()
-		list = settle(slices.Clone(list), b.err, line)
-		check = join("||", primary(b.use("failed")+"(err)", s32), check, s32)
+	if failure != "" {
+		check = join("||", primary(failure, s32), check, s32)
 	}
 	b.lastCheck = check
-	b.list = append(b.list[:start], list...)
 	b.list = append(b.list, statement{line: line, text: check.text, body: []statement{{line: line, text: b.leave}}})
 }
 
+// attempt evaluates e by itself. failure is the condition that it had no value, which
+// counts a failed read; "" when it always has one.
+func (b *body) attempt(e *plan.Expr, line int) (v value, failure string) {
+	b.err, b.line, b.terms = "err", line, map[string]int{}
+	b.expression++
+	start := len(b.list)
+	v = b.scalar(e)
+	b.line = line
+	list := slices.Clone(b.list[start:])
+	b.list = b.list[:start]
+	err := b.err
+	only := slices.IndexFunc(list, func(s statement) bool { return s.term == b.err })
+	switch terms := countTerms(list, b.err); {
+	case terms == 0:
+		b.list = append(b.list, list...)
+		return v, ""
+	case terms == 1 && only >= 0 && identifier(list[only].text) == list[only].text: // an error that is kept
+		err = list[only].text
+		list = slices.Delete(list, only, only+1)
+	default:
+		b.declareErr()
+		list = settle(list, b.err, line)
+	}
+	b.list = append(b.list, list...)
+	return v, b.use("failed") + "(" + err + ")"
+}
+
 // context reports whether the body needs its program's context.
-func (b *body) context() bool { return b.printer.plan.Channel.Kind == plan.Perfbuf }
+func (b *body) context() bool {
+	found := b.printer.plan.Channel.Kind == plan.Perfbuf
+	for _, e := range b.expressions() {
+		e.Walk(func(e *plan.Expr) {
+			found = found || e.Op == plan.OpStack || e.Op == plan.OpBuiltin && e.Name == "func"
+		})
+	}
+	return found
+}
 
 // params declares the parameters of the function.
 func (b *body) parameters() string {

@@ -51,6 +51,8 @@ func (p *printer) typeOf(t plan.Type) ctype {
 			return integer(t.Size, false)
 		}
 		return ctype{"bool", 1, false}
+	case plan.Stack:
+		return u64
 	case plan.Pointer:
 		return ctype{name: p.pointer(t)}
 	}
@@ -73,7 +75,7 @@ func (p *printer) pointer(t plan.Type) string {
 // tag names a kernel struct. One whose tag is a name of ours gets a flavour, which CO-RE
 // ignores: it compares names up to "___" (bpf_core_essential_name_len, tools/lib/bpf).
 func (p *printer) tag(name string, union bool) string {
-	if shared[name] || name == "event" || name == "scratch" {
+	if shared[name] || p.own[name] {
 		name += "___kernel"
 	}
 	keyword := "struct "
@@ -97,6 +99,8 @@ func (p *printer) declaration(t plan.Type, name string) string {
 		return fmt.Sprintf("struct %s %s", p.use("flow"), name)
 	case plan.Owner:
 		return fmt.Sprintf("struct %s %s", p.use("owner"), name)
+	case plan.Hist:
+		return fmt.Sprintf("u64 %s[%d]", name, p.plan.Histograms[t.Hist-1].Buckets())
 	case plan.Prefix:
 		return fmt.Sprintf("struct %s %s", p.use("ip_prefix"), name)
 	}

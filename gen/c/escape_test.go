@@ -71,10 +71,10 @@ func TestRefused(t *testing.T) {
 		`a parameter cannot be named "smallest_given"`: func(p *plan.Plan) {
 			p.Params = []plan.Param{{Name: "smallest", Type: tU32}, {Name: "smallest_given", Type: tU32}}
 		},
-		`a constant cannot be named "idle"`:     func(p *plan.Plan) { p.Constants = []plan.Constant{{Name: "idle"}} },
-		`a program cannot be named "events"`:    func(p *plan.Plan) { p.Probes[0].Alternatives[0].Program = "events" },
-		`"nonsense" is no number`:               func(p *plan.Plan) { p.Bodies[0].Fields[0].Expr.Op = "nonsense" },
-		`a program of kind "uprobe" is unknown`: func(p *plan.Plan) { p.Probes[0].Alternatives[0].Kind = "uprobe" },
+		`a constant cannot be named "idle"`:  func(p *plan.Plan) { p.Constants = []plan.Constant{{Name: "idle"}} },
+		`a program cannot be named "events"`: func(p *plan.Plan) { p.Probes[0].Alternatives[0].Program = "events" },
+		`"nonsense" is no number`:            func(p *plan.Plan) { p.Bodies[0].Fields[0].Expr.Op = "nonsense" },
+		`a program of kind "lsm" is unknown`: func(p *plan.Plan) { p.Probes[0].Alternatives[0].Kind = "lsm" },
 	} {
 		p := smallest()
 		spoil(p)

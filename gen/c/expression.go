@@ -48,6 +48,10 @@ func init() {
 		plan.OpPart:    (*body).part,
 		plan.OpCall:    (*body).call,
 		plan.OpC:       (*body).own,
+		plan.OpKept:    (*body).kept,
+		plan.OpEntry:   (*body).entryNumber,
+		plan.OpHas:     (*body).has,
+		plan.OpStack:   (*body).stack,
 	}
 }
 
@@ -345,6 +349,8 @@ func (b *body) composite(e *plan.Expr) string {
 		return e.Name
 	case plan.OpText:
 		return constantAddress(e.Name)
+	case plan.OpKept:
+		return b.keptPlace(e)
 	}
 	key := keyOf(e)
 	if v, ok := b.recall(key); ok {
@@ -433,10 +439,12 @@ func (b *body) own(e *plan.Expr) value {
 // pure reports whether e is written without a statement before it.
 func (b *body) pure(e *plan.Expr) bool {
 	switch e.Op {
-	case plan.OpLoad:
+	case plan.OpLoad, plan.OpStack:
 		return false
-	case plan.OpDefault, plan.OpInParam, plan.OpPart:
+	case plan.OpDefault, plan.OpInParam, plan.OpPart, plan.OpEntry, plan.OpHas:
 		return false
+	case plan.OpKept:
+		return e.Int == 0
 	case plan.OpBuiltin:
 		if !isNumber(e.Type) && e.Type.Kind != plan.Pointer || b.uses[builtins[e.Name].call].total > 1 {
 			return false

@@ -16,15 +16,17 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
 // rawTracepoint is a probe whose program takes its arguments from the slots in order.
 func rawTracepoint(target, program string, args int) []plan.Probe {
-	a := plan.Attachment{Kind: plan.RawTracepoint, Target: target, Program: program}
+	var call plan.Call
 	for i := range args {
-		a.Args = append(a.Args, plan.Source{From: plan.Slot, Index: i})
+		call.Args = append(call.Args, plan.Source{From: plan.Slot, Index: i})
 	}
+	a := plan.Attachment{Kind: plan.RawTracepoint, Target: target, Program: program, Calls: []plan.Call{call}}
 	return []plan.Probe{{Name: "rawtracepoint:" + target, Line: 2, Alternatives: []plan.Attachment{a}}}
 }
 
@@ -86,54 +88,72 @@ func TestReads(t *testing.T) {
 		column{"default", orElse(load(nothing, tU64, "tgid"), number64(77, tU64))},
 	)
 	p.Structs = []plan.Struct{{Name: "mm_struct", Members: []plan.Member{{Name: "total_vm", Type: tU64}}}, taskStruct}
+	eachWay(t, p, func(t *testing.T, compiler string) {
+		r := newRunner(t, compile(t, compiler, "x86", printed(t, p)), "values_rawtracepoint")
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		// First long names all over the ring, so that what is not written shows.
+		setComm(t, "fifteen-letters")
+		for range 2 * p.Channel.Size / p.Record.Size {
+			r.run(t, 0)
+		}
+		failedBefore := r.counter(t, "failed_reads")
+		setComm(t, "ab")
+		record := r.run(t, 0)
+		setComm(t, "ebgen-test")
+		want := map[string]int64{
+			"pid": int64(os.Getpid()), "tid": int64(unix.Gettid()), "ppid": int64(os.Getppid()), "tgid": int64(os.Getpid()), "wide": 120, "bit": 0,
+			"chained": 0, "summed": 0, "again": 0, "chosen": 0, "default": 77,
+		}
+		for name, n := range want {
+			if got := numberOf(t, p, record, name); got != n {
+				t.Errorf("%s is %d, wanted %d", name, got, n)
+			}
+		}
+		for name, size := range map[string]int{"comm": 16, "name": 100, "bytes": 3} {
+			text := append([]byte("ab"), make([]byte, size-2)...)
+			if got := field(t, p, record, name); !bytes.Equal(got, text) {
+				t.Errorf("%s is %q, wanted %q", name, got, text)
+			}
+		}
+		absent := binary.LittleEndian.Uint64(record[p.Record.Absent:])
+		var missing uint64
+		for _, f := range p.Record.Fields {
+			switch f.Name {
+			case "chained", "summed", "again", "text", "chosen":
+				missing |= 1 << f.Bit
+			}
+		}
+		if absent != missing {
+			t.Errorf("absent is %#b, wanted %#b", absent, missing)
+		}
+		if got := r.counter(t, "failed_reads") - failedBefore; got != 5 {
+			t.Errorf("%d failed reads were counted, wanted 5", got)
+		}
+		for at := range p.Record.Size {
+			if !covered(p, at) && record[at] != 0 {
+				t.Errorf("byte %d belongs to no field and is %#x", at, record[at])
+			}
+		}
+	})
+}
+
+// eachWay runs a test with each compiler, and with each way to read the kernel's memory
+// that this kernel has.
+func eachWay(t *testing.T, p *plan.Plan, test func(t *testing.T, compiler string)) {
+	k, err := ktype.Running()
+	if err != nil {
+		t.Skipf("no types of this kernel: %v", err)
+	}
 	for _, compiler := range compilers {
-		t.Run(compiler, func(t *testing.T) {
-			r := newRunner(t, compile(t, compiler, "x86", printed(t, p)), "values_rawtracepoint")
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			// First long names all over the ring, so that what is not written shows.
-			setComm(t, "fifteen-letters")
-			for range 2 * p.Channel.Size / p.Record.Size {
-				r.run(t, 0)
+		t.Run(compiler, func(t *testing.T) { test(t, compiler) })
+		t.Run(compiler+"/direct", func(t *testing.T) {
+			if !k.Loads() {
+				t.Skip("before Linux 6.17 programs cannot load from any address")
 			}
-			failedBefore := r.counter(t, "failed_reads")
-			setComm(t, "ab")
-			record := r.run(t, 0)
-			setComm(t, "ebgen-test")
-			want := map[string]int64{
-				"pid": int64(os.Getpid()), "tid": int64(unix.Gettid()), "ppid": int64(os.Getppid()), "tgid": int64(os.Getpid()), "wide": 120, "bit": 0,
-				"chained": 0, "summed": 0, "again": 0, "chosen": 0, "default": 77,
-			}
-			for name, n := range want {
-				if got := numberOf(t, p, record, name); got != n {
-					t.Errorf("%s is %d, wanted %d", name, got, n)
-				}
-			}
-			for name, size := range map[string]int{"comm": 16, "name": 100, "bytes": 3} {
-				text := append([]byte("ab"), make([]byte, size-2)...)
-				if got := field(t, p, record, name); !bytes.Equal(got, text) {
-					t.Errorf("%s is %q, wanted %q", name, got, text)
-				}
-			}
-			absent := binary.LittleEndian.Uint64(record[p.Record.Absent:])
-			var missing uint64
-			for _, f := range p.Record.Fields {
-				switch f.Name {
-				case "chained", "summed", "again", "text", "chosen":
-					missing |= 1 << f.Bit
-				}
-			}
-			if absent != missing {
-				t.Errorf("absent is %#b, wanted %#b", absent, missing)
-			}
-			if got := r.counter(t, "failed_reads") - failedBefore; got != 5 {
-				t.Errorf("%d failed reads were counted, wanted 5", got)
-			}
-			for at := range p.Record.Size {
-				if !covered(p, at) && record[at] != 0 {
-					t.Errorf("byte %d belongs to no field and is %#x", at, record[at])
-				}
-			}
+			p.Direct = true
+			defer func() { p.Direct = false }()
+			test(t, compiler)
 		})
 	}
 }
@@ -378,9 +398,7 @@ func TestManyReads(t *testing.T) {
 	}
 	p := tracer("many", plan.Body{Name: "many", Line: 2, Args: []plan.Arg{{Name: "p", Type: task.Type}}}, rawTracepoint("sys_enter", "many_rawtracepoint", 1), columns...)
 	p.Structs = []plan.Struct{taskStruct}
-	for _, compiler := range compilers {
-		t.Run(compiler, func(t *testing.T) {
-			newRunner(t, compile(t, compiler, "x86", printed(t, p)), "many_rawtracepoint").run(t, 0)
-		})
-	}
+	eachWay(t, p, func(t *testing.T, compiler string) {
+		newRunner(t, compile(t, compiler, "x86", printed(t, p)), "many_rawtracepoint").run(t, 0)
+	})
 }

@@ -55,6 +55,8 @@ func (b *body) read(to string, e *plan.Expr) {
 		text = fmt.Sprintf("%s(%s, %s, %s)", b.use("READ_INT"), to, from.text, path(steps))
 	case e.Type.Kind == plan.String:
 		text = fmt.Sprintf("%s(%s, %s)", b.use(pick(user, "READ_STR_USER", "READ_STR")), to, address(from, steps).text)
+	case b.kernel.Direct && !user && (isNumber(e.Type) || e.Type.Kind == plan.Pointer):
+		text = fmt.Sprintf("%s(%s, %s)", b.use("READ_WORD"), to, address(from, steps).text)
 	default:
 		text = fmt.Sprintf("%s(%s, %s)", b.use(pick(user, "READ_USER", "READ")), to, address(from, steps).text)
 	}
@@ -146,6 +148,8 @@ func (b *body) place(e *plan.Expr) (string, int) {
 		return quote(e.Name), len(e.Name) + 1
 	case plan.OpParam:
 		return e.Name, e.Type.Size
+	case plan.OpKept:
+		return b.keptPlace(e), e.Type.Size
 	}
 	key := keyOf(e)
 	if v, ok := b.recall(key); ok {
@@ -169,6 +173,8 @@ func placeName(e *plan.Expr) string {
 		return e.Name
 	case plan.OpLoad, plan.OpAddress:
 		return loadName(e)
+	case plan.OpEntry:
+		return e.Name
 	case plan.OpArg:
 		return e.Name + "_text"
 	case plan.OpCall:
@@ -189,4 +195,13 @@ func (b *body) copyPlace(to, from string, size int) {
 		return
 	}
 	b.emit(fmt.Sprintf("__builtin_memcpy(&%s, &%s, sizeof(%s))", to, from, to))
+}
+
+// copyFrom copies an array into one that is at least as large.
+func (b *body) copyFrom(to, from string, size int) {
+	if size > large {
+		b.emit(fmt.Sprintf("%s(&%s, sizeof(%s), &%s)", b.use("bpf_probe_read_kernel"), to, from, from))
+		return
+	}
+	b.emit(fmt.Sprintf("__builtin_memcpy(&%s, &%s, sizeof(%s))", to, from, from))
 }

@@ -203,7 +203,7 @@ func (b *body) stripped(e *plan.Expr, t ctype) *plan.Expr {
 }
 
 func isNumber(t plan.Type) bool {
-	return t.Kind == plan.Int || t.Kind == plan.Enumer || t.Kind == plan.Bool
+	return t.Kind == plan.Int || t.Kind == plan.Enumer || t.Kind == plan.Bool || t.Kind == plan.Stack
 }
 
 // arithmetic writes a binary operation whose operands C must see as being of type t.

@@ -1,6 +1,7 @@
 package c
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"text/template"
@@ -8,24 +9,43 @@ import (
 	"github.com/ebgen/ebgen/templates"
 )
 
-var files = template.Must(template.ParseFS(templates.Files, "*.tmpl"))
+var files = template.Must(template.New("").Funcs(template.FuncMap{
+	"last": func(i, n int) bool { return i == n-1 },
+	"copy": copyStruct,
+}).ParseFS(templates.Files, "*.tmpl"))
+
+// copyStruct is the C that copies one struct into another, both by address.
+func copyStruct(large bool, to, from string) string {
+	pointed := func(address string) string {
+		if place, ok := strings.CutPrefix(address, "&"); ok {
+			return place
+		}
+		return "*" + address
+	}
+	if large {
+		return fmt.Sprintf("bpf_probe_read_kernel(%s, sizeof(%s), %s)", to, pointed(to), from)
+	}
+	return pointed(to) + " = " + pointed(from)
+}
 
 // Pieces of C kept in package templates, each named for what it defines and listed
 // after those it builds on. A tracer gets the ones it uses.
 var (
-	typePieces = []string{"ip_addr", "ip_prefix", "flow", "owner", "owner_entry", "registers"}
+	typePieces = []string{"ip_addr", "ip_prefix", "flow", "owner", "owner_entry", "registers", "go_registers"}
 
 	functionPieces = []string{
-		"FIELD", "EXISTS", "NO_VALUE", "READ", "READ_USER", "READ_INT", "ZERO", "failure", "READ_STR", "READ_STR_USER",
-		"count_one", "failed", "missing", "DYNAMIC",
+		"bpf_rdonly_cast", "readable",
+		"FIELD", "EXISTS", "NO_VALUE", "READ", "READ_WORD", "READ_USER", "READ_INT", "ZERO", "failure", "READ_STR", "READ_STR_USER",
+		"count_one", "EEXIST", "EFAULT", "ENOENT", "EOPNOTSUPP", "TALLY", "failed", "missing", "DYNAMIC",
 		"be16_to_cpu", "be32_to_cpu", "be64_to_cpu",
 		"div_u64", "mod_u64", "magnitude", "div_s64", "mod_s64", "min_u64", "max_u64", "min_s64", "max_s64", "log2_u64",
-		"same_text", "same_as_param", "starts_with_param", "READ_COMM", "parent_tgid",
+		"same_text", "same_as_param", "starts_with_param", "READ_COMM", "parent_tgid", "function_hit", "function_name",
 		"ip_of_be32", "read_ip4", "read_ip4_user", "same_ip", "ip_listed",
 		"AF_INET", "AF_INET6", "sock_family", "flow_saddr", "flow_daddr", "flow_sport", "flow_dport", "flow_of",
 		"socket_inode", "sock_tracked", "owner_of", "owner_note", "file_socket",
 		"owner_created", "owner_grafted", "owner_returned", "owner_destroyed", "owner_swept",
 		"over_rate",
+		"ADD", "KEEP", "count_in", "log_bucket_u64", "log_bucket_s64", "linear_bucket_u64", "linear_bucket_s64",
 	}
 )
 

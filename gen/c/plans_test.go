@@ -117,6 +117,7 @@ func tracer(name string, b plan.Body, probes []plan.Probe, columns ...column) *p
 		}
 	}
 	p.Record.Size = (p.Record.Size + 7) &^ 7
+	b.Emits = true
 	p.Bodies = []plan.Body{b}
 	return p
 }
@@ -164,14 +165,33 @@ var plans = map[string]func() *plan.Plan{
 	"opens":      opens,
 	"perfbuf":    perfbuf,
 	"reads":      reads,
+	"direct":     direct,
 	"filters":    filters,
 	"escape":     escape,
+	"state":      state,
+	"span":       span,
+	"nested":     nested,
+	"table":      table,
+	"histograms": histograms,
+	"stacks":     stacks,
+	"symbols":    symbols,
+	"profile":    profile,
+	"uprobes":    uprobes,
+	"entered":    entered,
+	"notes":      notes,
+}
+
+// direct is reads for a kernel that lets programs load what they name.
+func direct() *plan.Plan {
+	p := reads()
+	p.Direct = true
+	return p
 }
 
 func smallest() *plan.Plan {
 	return tracer("smallest", plan.Body{Name: "smallest", Line: 2},
 		[]plan.Probe{{Name: "rawtracepoint:sys_enter", Line: 2, Alternatives: []plan.Attachment{
-			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "smallest_rawtracepoint"},
+			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "smallest_rawtracepoint", Calls: []plan.Call{{}}},
 		}}},
 		column{"pid", built("pid")})
 }
@@ -188,9 +208,9 @@ func tcpretrans() *plan.Plan {
 			{Expr: plan.Expr{Op: plan.OpInParam, Type: tBool, Name: "pids", Args: []plan.Expr{built("pid")}}, Params: []string{"pids"}, Line: 17},
 		},
 	}, []plan.Probe{{Name: "function:tcp_retransmit_skb", Line: 7, Alternatives: []plan.Attachment{
-		{Kind: plan.Fentry, Target: "tcp_retransmit_skb", Program: "tcpretrans_fentry", Args: []plan.Source{{From: plan.Slot}}},
-		{Kind: plan.Kprobe, Target: "tcp_retransmit_skb", Program: "tcpretrans_kprobe", Args: sources},
-		{Kind: plan.RawTracepoint, Target: "tcp_retransmit_skb", Program: "tcpretrans_rawtracepoint", Args: []plan.Source{{From: plan.Slot}}},
+		{Kind: plan.Fentry, Target: "tcp_retransmit_skb", Program: "tcpretrans_fentry", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot}}}}},
+		{Kind: plan.Kprobe, Target: "tcp_retransmit_skb", Program: "tcpretrans_kprobe", Calls: []plan.Call{{Args: sources}}},
+		{Kind: plan.RawTracepoint, Target: "tcp_retransmit_skb", Program: "tcpretrans_rawtracepoint", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot}}}}},
 	}}},
 		column{"time", built("time")},
 		column{"owner", calling("owner", tOwner, sk)},
@@ -207,13 +227,13 @@ func tcpretrans() *plan.Plan {
 	p.Limits.Rate = 1000
 	exit := func(name string) plan.Probe {
 		return plan.Probe{Name: "syscall:" + name + ":return", Line: 1, Alternatives: []plan.Attachment{
-			{Kind: plan.Tracepoint, Target: "syscalls:sys_exit_" + name, Program: "owner_" + name, Body: -1},
+			{Kind: plan.Tracepoint, Target: "syscalls:sys_exit_" + name, Program: "owner_" + name},
 		}}
 	}
 	hook := func(target, program string) plan.Probe {
 		return plan.Probe{Name: "function:" + target, Line: 1, Alternatives: []plan.Attachment{
-			{Kind: plan.Fentry, Target: target, Program: program, Body: -1},
-			{Kind: plan.Kprobe, Target: target, Program: program + "_kprobe", Body: -1},
+			{Kind: plan.Fentry, Target: target, Program: program},
+			{Kind: plan.Kprobe, Target: target, Program: program + "_kprobe"},
 		}}
 	}
 	p.Owners = &plan.Owners{
@@ -223,7 +243,7 @@ func tcpretrans() *plan.Plan {
 			{exit("socket"), exit("accept"), exit("accept4")},
 		},
 		Probes: []plan.Probe{{Name: "rawtracepoint:tcp_destroy_sock", Line: 1, Alternatives: []plan.Attachment{
-			{Kind: plan.RawTracepoint, Target: "tcp_destroy_sock", Program: "owner_destroy", Body: -1},
+			{Kind: plan.RawTracepoint, Target: "tcp_destroy_sock", Program: "owner_destroy"},
 		}}},
 		Sweep: "owner_sweep",
 	}
@@ -243,7 +263,7 @@ func opens() *plan.Plan {
 			},
 		}, []plan.Probe{{Name: "tracepoint:syscalls:sys_enter_openat", Line: 2, Alternatives: []plan.Attachment{
 			{Kind: plan.Tracepoint, Target: "syscalls:sys_enter_openat", Program: "opens_tracepoint",
-				Args: []plan.Source{{From: plan.Context, Index: 24, Size: 8}, {From: plan.Context, Index: 32, Size: 8}}},
+				Calls: []plan.Call{{Args: []plan.Source{{From: plan.Context, Index: 24, Size: 8}, {From: plan.Context, Index: 32, Size: 8}}}}},
 		}}},
 			column{"pid", built("pid")}, column{"tid", built("tid")}, column{"comm", built("comm")},
 			column{"file", file}, column{"ppid", built("ppid")},
@@ -262,7 +282,7 @@ func perfbuf() *plan.Plan {
 		Name: "perfbuf", Line: 2, Args: []plan.Arg{{Name: "sk", Type: structPointer("sock")}},
 		Filters: []plan.Filter{{Expr: networks, Params: []string{"networks"}, Line: 5}},
 	}, []plan.Probe{{Name: "rawtracepoint:tcp_destroy_sock", Line: 2, Alternatives: []plan.Attachment{
-		{Kind: plan.RawTracepoint, Target: "tcp_destroy_sock", Program: "perfbuf_rawtracepoint", Args: []plan.Source{{From: plan.Slot}}},
+		{Kind: plan.RawTracepoint, Target: "tcp_destroy_sock", Program: "perfbuf_rawtracepoint", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot}}}}},
 	}}},
 		column{"flow", calling("flow", tFlow, arg("sk", structPointer("sock")))},
 		column{"cpu", built("cpu")},
@@ -280,7 +300,7 @@ func reads() *plan.Plan {
 	exitState := load(task, tS32, "exit_state")
 	p := tracer("reads", plan.Body{Name: "reads", Line: 2, Args: []plan.Arg{{Name: "p", Type: task.Type}}},
 		[]plan.Probe{{Name: "rawtracepoint:sched_process_exit", Line: 2, Alternatives: []plan.Attachment{
-			{Kind: plan.RawTracepoint, Target: "sched_process_exit", Program: "reads_rawtracepoint", Args: []plan.Source{{From: plan.Slot}}},
+			{Kind: plan.RawTracepoint, Target: "sched_process_exit", Program: "reads_rawtracepoint", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot}}}}},
 		}}},
 		column{"total", load(mm, tU64, "total_vm")},
 		column{"stack", load(mm, tU64, "stack_vm")},
@@ -318,7 +338,7 @@ func filters() *plan.Plan {
 			{Expr: op(tBool, "&&", op(tBool, "==", op(tS64, "/", id, number64(-3, tS64)), number64(0, tS64)), op(tBool, "!=", op(tU64, "<<", number64(1, tU64), castTo(tU64, id)), number64(0, tU64))), Params: []string{"over"}, Line: 8},
 		},
 	}, []plan.Probe{{Name: "rawtracepoint:sys_enter", Line: 2, Alternatives: []plan.Attachment{
-		{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "filters_rawtracepoint", Args: []plan.Source{{From: plan.Slot, Index: 1}}},
+		{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "filters_rawtracepoint", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot, Index: 1}}}}},
 	}}}, column{"elapsed", built("elapsed")}, column{"id", id}, column{"log", calling("log2", tU32, castTo(tU64, id))})
 	p.Params = []plan.Param{{Name: "over", Type: plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Duration}, Line: 3}}
 	p.Constants = []plan.Constant{{Name: "NR_OPEN", Value: 257}}
@@ -328,7 +348,7 @@ func filters() *plan.Plan {
 func escape() *plan.Plan {
 	p := tracer("escape", plan.Body{Name: "escape", Line: 2, Args: []plan.Arg{{Name: "id", Type: tS64}}},
 		[]plan.Probe{{Name: "rawtracepoint:sys_enter", Line: 2, Alternatives: []plan.Attachment{
-			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "escape_rawtracepoint", Args: []plan.Source{{From: plan.Slot, Index: 1}}},
+			{Kind: plan.RawTracepoint, Target: "sys_enter", Program: "escape_rawtracepoint", Calls: []plan.Call{{Args: []plan.Source{{From: plan.Slot, Index: 1}}}}},
 		}}}, column{"folded", plan.Expr{Op: plan.OpC, Type: tU32, Name: "fold", Args: []plan.Expr{castTo(tU64, arg("id", tS64))}}})
 	p.C = &plan.Escape{Line: 30, Text: "static u32 fold(u64 x)\n{\n\treturn x ^ x >> 32 ^ bpf_get_smp_processor_id();\n}\n"}
 	return p

@@ -119,9 +119,23 @@ func checkLines(t *testing.T, p *plan.Plan, spec *ebpf.CollectionSpec, text stri
 func withLayout(p *plan.Plan, text string) string {
 	var b strings.Builder
 	b.WriteString(text)
-	for _, f := range p.Record.Fields {
-		fmt.Fprintf(&b, "_Static_assert(__builtin_offsetof(struct event, %s) == %d && sizeof(((struct event *)0)->%s) == %d, \"%s\");\n",
-			f.Name, f.Offset, f.Name, f.Type.Size, f.Name)
+	compare := func(tag string, r plan.Record) {
+		for _, f := range r.Fields {
+			fmt.Fprintf(&b, "_Static_assert(__builtin_offsetof(struct %s, %s) == %d && sizeof(((struct %s *)0)->%s) == %d, \"%s\");\n",
+				tag, f.Name, f.Offset, tag, f.Name, f.Type.Size, f.Name)
+		}
+	}
+	if p.Table == nil {
+		compare("event", p.Record)
+	}
+	for i := range p.Maps {
+		if p.Maps[i].Use == plan.StackMap { // compared in the C itself
+			continue
+		}
+		if !plan.MapTypes[p.Maps[i].Type].Array { // an index has no struct
+			compare(keyTag(&p.Maps[i]), p.Maps[i].Key)
+		}
+		compare(valueTag(&p.Maps[i]), p.Maps[i].Value)
 	}
 	return b.String()
 }
@@ -134,10 +148,21 @@ func checkNames(t *testing.T, p *plan.Plan, spec *ebpf.CollectionSpec) {
 			t.Errorf("no program %s", name)
 		}
 	})
-	if spec.Maps["events"] == nil {
-		t.Error("no map events")
+	names, variables := []string{"events"}, []string{"lost", "failed_reads"}
+	if p.Table != nil {
+		names, variables = nil, variables[1:]
 	}
-	variables := []string{"lost", "failed_reads"}
+	for i := range p.Maps {
+		names = append(names, p.Maps[i].Name)
+		if p.Maps[i].Double {
+			names, variables = append(names, p.Maps[i].Idle()), append(variables, "active")
+		}
+	}
+	for _, name := range names {
+		if spec.Maps[name] == nil {
+			t.Errorf("no map %s", name)
+		}
+	}
 	for _, one := range p.Params {
 		variables = append(variables, one.Name+"_given")
 		if one.List || one.Type.Kind == plan.Prefix {
@@ -168,8 +193,8 @@ func loadable() string {
 
 var cache = btf.NewCache()
 
-// loadPrograms loads those programs of an object that any kernel takes: kprobe and
-// fentry programs need what not every kernel is built with.
+// loadPrograms loads those programs of an object that any kernel takes: fentry programs
+// need what not every kernel is built with.
 func loadPrograms(t *testing.T, object []byte) *ebpf.Collection {
 	t.Helper()
 	if why := loadable(); why != "" {
@@ -184,7 +209,7 @@ func loadPrograms(t *testing.T, object []byte) *ebpf.Collection {
 		t.Fatal(err)
 	}
 	maps.DeleteFunc(spec.Programs, func(_ string, p *ebpf.ProgramSpec) bool {
-		return p.Type == ebpf.Kprobe || p.Type == ebpf.Tracing && p.AttachType != ebpf.AttachTraceIter
+		return p.Type == ebpf.Tracing && p.AttachType != ebpf.AttachTraceIter
 	})
 	for _, m := range spec.Maps {
 		if m.Type == ebpf.RingBuf && m.MaxEntries == 0 {

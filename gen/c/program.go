@@ -2,6 +2,7 @@ package c
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/plan"
@@ -13,9 +14,13 @@ type program struct {
 	Section string
 	Name    string
 	Context string // the parameter
-	Body    string
-	Args    string
+	Objects []int  // of an iterator: the slots that must not be NULL
+	Notes   []int  // the arguments of a USDT probe that it takes, by number
+	Calls   []call // the last one's result is the program's
 }
+
+// call is a call of a body.
+type call struct{ Body, Args string }
 
 // sections names the ELF section of each kind, as cilium/ebpf and libbpf read it, and
 // declares the context.
@@ -27,7 +32,18 @@ var sections = map[plan.AttachKind]struct{ prefix, context string }{
 	plan.Fentry:        {"fentry/", "u64 *ctx"},
 	plan.Fexit:         {"fexit/", "u64 *ctx"},
 	plan.Iterator:      {"iter/", "u64 *ctx"},
+	plan.Uprobe:        {"uprobe/", "struct registers *ctx"},
+	plan.Uretprobe:     {"uretprobe/", "struct registers *ctx"},
+	plan.USDT:          {"uprobe/", "struct registers *ctx"},
+	plan.Profile:       {perfEvent, "void *ctx"},
+	plan.Interval:      {perfEvent, "void *ctx"},
+	plan.Software:      {perfEvent, "void *ctx"},
+	plan.Hardware:      {perfEvent, "void *ctx"},
+	plan.Begin:         {"raw_tp/", "u64 *ctx"},
+	plan.End:           {"raw_tp/", "u64 *ctx"},
 }
+
+const perfEvent = "perf_event/"
 
 func (p *printer) newProgram(kind plan.AttachKind, target, name string, line int) program {
 	s, ok := sections[kind]
@@ -47,18 +63,34 @@ func quoted(s string) string {
 	return q[1 : len(q)-1]
 }
 
-// attachment prints the program of one attachment.
-func (p *printer) attachment(a plan.Attachment, b *body, line int) program {
+// attachment prints the program of one attachment. All bodies that it calls are printed.
+func (p *printer) attachment(a plan.Attachment, bodies []*body, line int) program {
 	one := p.newProgram(a.Kind, a.Target, a.Program, line)
-	var args []string
-	if b.context() {
-		args = append(args, "ctx")
+	if a.Object > 0 {
+		one.Objects = []int{a.Object}
 	}
-	for i, s := range a.Args {
-		args = append(args, p.argument(s, b.plan.Args[i].Type))
+	used := a.Object > 0
+	for _, c := range a.Calls {
+		b := bodies[c.Body]
+		var args []string
+		if b.context() {
+			args = append(args, "ctx")
+		}
+		for i, s := range c.Args {
+			args = append(args, p.argument(s, b.plan.Args[i].Type))
+			if s.From == plan.Note && !slices.Contains(one.Notes, s.Index) {
+				one.Notes = append(one.Notes, s.Index)
+			}
+			// The verifier takes each pointer that an iterator passes for one that may be NULL.
+			if a.Object > 0 && s.From == plan.Slot && b.plan.Args[i].Type.Kind == plan.Pointer && !slices.Contains(one.Objects, s.Index) {
+				one.Objects = append(one.Objects, s.Index)
+			}
+		}
+		used = used || len(args) > 0
+		one.Calls = append(one.Calls, call{b.name, strings.Join(args, ", ")})
 	}
-	one.Body, one.Args = b.name, strings.Join(args, ", ")
-	if len(args) == 0 {
+	slices.Sort(one.Notes)
+	if !used {
 		one.Context += " __attribute__((unused))"
 	}
 	return one
@@ -74,15 +106,18 @@ func (p *printer) argument(s plan.Source, t plan.Type) string {
 		v = primary(fmt.Sprintf("ctx[%d]", s.Index), u64)
 	case plan.Register:
 		v = primary(fmt.Sprintf("ARGUMENT_%d(ctx)", s.Index), u64)
+	case plan.GoRegister:
+		p.use("go_registers")
+		v = primary(fmt.Sprintf("GO_ARGUMENT_%d(ctx)", s.Index), u64)
+	case plan.Note:
+		v = primary(p.note(s.Index), u64)
 	case plan.Return:
 		v = primary("RETURNED(ctx)", u64)
 	case plan.Dynamic:
 		v = primary(fmt.Sprintf("%s(ctx, %d)", p.use("DYNAMIC"), s.Index), ctype{name: "const char *"})
+	case plan.Within:
+		v = value{text: fmt.Sprintf("ctx + %d", s.Index), prec: precAdd, typ: ctype{name: "void *"}}
 	case plan.Context:
-		if t.Kind == plan.Array || t.Kind == plan.String || t.Kind == plan.Bytes {
-			v = value{text: fmt.Sprintf("ctx + %d", s.Index), prec: precAdd, typ: ctype{name: "void *"}}
-			return v.text
-		}
 		at := integer(s.Size, t.Signed && to.number())
 		v = value{text: fmt.Sprintf("*(%s *)(ctx + %d)", at.name, s.Index), prec: precUnary, typ: at}
 	default:
@@ -98,6 +133,21 @@ func (p *printer) argument(s plan.Source, t plan.Type) string {
 		}
 	}
 	return cast(v, to).text
+}
+
+// noteCount is how many arguments a USDT probe has at most (STAP_PROBE12 of sys/sdt.h).
+const noteCount = 12
+
+// note names the variable of an argument of a USDT probe.
+func (p *printer) note(index int) string {
+	if index < 0 || index >= noteCount {
+		panic(fail("a USDT probe has no argument %d", index))
+	}
+	for _, name := range []string{"failed", "EOPNOTSUPP"} {
+		p.use(name)
+	}
+	p.notes[index] = true
+	return fmt.Sprintf("argument_%d", index)
 }
 
 // ownerBodies are the bodies of the programs that learn who opens sockets, by target, with
@@ -153,14 +203,13 @@ func (p *printer) ownerPrograms() []program {
 				}
 				args = append(args, p.argument(source, body.typ[i]))
 			}
-			one.Body, one.Args = p.use(body.body), strings.Join(args, ", ")
+			one.Calls = []call{{p.use(body.body), strings.Join(args, ", ")}}
 			out = append(out, one)
 		}
 	}
 	// struct bpf_iter__task_file, kernel/bpf/task_iter.c: meta, task, fd, file.
 	sweep := p.newProgram(plan.Iterator, "task_file", o.Sweep, p.plan.Line)
-	sweep.Body = p.use("owner_swept")
-	sweep.Args = p.argument(plan.Source{From: plan.Slot, Index: 1}, structPointer("task_struct")) + ", " +
-		p.argument(plan.Source{From: plan.Slot, Index: 3}, structPointer("file"))
+	sweep.Calls = []call{{p.use("owner_swept"), p.argument(plan.Source{From: plan.Slot, Index: 1}, structPointer("task_struct")) + ", " +
+		p.argument(plan.Source{From: plan.Slot, Index: 3}, structPointer("file"))}}
 	return append(out, sweep)
 }

@@ -8,79 +8,45 @@ import (
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
-// write prints the whole function: filters first, then the record, reserved last and
-// given away on every path.
-func (b *body) write() {
-	early := b.largeTexts()
-	scratch := early || b.printer.plan.Channel.Kind == plan.Perfbuf
-	at := func(text string) {
-		b.list = append(b.list, statement{line: b.plan.Line, text: text})
-	}
-	leave := func(condition, how string) {
-		b.list = append(b.list, statement{line: b.plan.Line, text: condition, body: []statement{{line: b.plan.Line, text: how}}})
-	}
-	take := func() {
-		index := b.local("scratch index", "index", u32)
-		at(fmt.Sprintf("%s = %d", index, b.index))
-		at(fmt.Sprintf("s = %s(&scratch, &%s)", b.use("bpf_map_lookup_elem"), index))
-		leave("!s || s->busy", "goto lost")
-		at("s->busy = 1")
-		b.leave = "goto out"
-	}
-	if early {
-		take()
-	}
-	for i := range b.plan.Filters {
-		b.filter(&b.plan.Filters[i])
-	}
-	if b.printer.plan.Limits.Rate > 0 {
-		leave(b.use("over_rate")+"()", b.leave)
-	}
+// send makes a record and gives it to the channel.
+func (b *body) send() {
 	perfbuf := b.printer.plan.Channel.Kind == plan.Perfbuf
-	switch {
-	case perfbuf && !early:
-		take()
-		fallthrough
-	case perfbuf:
-		at("e = &s->event")
-	default:
-		at("e = " + b.use("bpf_ringbuf_reserve") + "(&events, sizeof(*e), 0)")
-		leave("!e", pick(early, "goto full", "goto lost"))
+	if perfbuf {
+		b.at("e = &s->event")
+	} else {
+		b.at("e = " + b.use("bpf_ringbuf_reserve") + "(&events, sizeof(*e), 0)")
+		b.when("!e", b.noRoom()...)
 	}
 	b.record()
 	if perfbuf {
-		leave(b.use("bpf_perf_event_output")+"(ctx, &events, BPF_F_CURRENT_CPU, e, sizeof(*e))", b.use("count_one")+"(&lost)")
+		b.when(b.use("bpf_perf_event_output")+"(ctx, &events, BPF_F_CURRENT_CPU, e, sizeof(*e))", b.lose())
 	} else {
-		at(b.use("bpf_ringbuf_submit") + "(e, idle ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)")
+		b.at(b.use("bpf_ringbuf_submit") + "(e, idle ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)")
 	}
-	count := b.use("count_one") + "(&lost)"
-	if scratch {
-		if early && !perfbuf {
-			at("goto out")
-			at("full:")
-			at(count)
-		}
-		if early { // what was taken after the filters has no other way here
-			at("out:")
-		}
-		at("s->busy = 0")
-	}
-	at("return 0")
-	at("lost:")
-	at(count)
-	at("return 0")
-	b.variables = append(b.heads(scratch), b.variables...)
 }
 
-// heads declares the variables that every body has.
-func (b *body) heads(scratch bool) []string {
+// heads declares the variables that are no value of the spec's.
+func (b *body) heads() []string {
 	var out []string
-	if scratch {
+	if b.holds {
 		out = append(out, "struct scratch *s")
 	}
-	out = append(out, "struct event *e")
-	if b.printer.plan.Record.Absent >= 0 {
+	switch {
+	case b.noting:
+	case !b.plan.Emits && b.keepsAbsent:
+		return append(out, "u64 absent")
+	case !b.plan.Emits:
+		return out
+	case b.printer.plan.Table == nil:
+		out = append(out, "struct event *e")
+	default:
+		out = append(out, b.rowVariables()...)
+	}
+	switch {
+	case b.target != nil && b.target.Absent >= 0:
 		out = append(out, "u64 absent = "+b.alwaysAbsent())
+	case b.keepsAbsent:
+		out = append(out, "u64 absent")
 	}
 	return out
 }
@@ -88,7 +54,7 @@ func (b *body) heads(scratch bool) []string {
 // alwaysAbsent are the bits of the columns that this body does not have.
 func (b *body) alwaysAbsent() string {
 	var bits []string
-	for i, f := range b.printer.plan.Record.Fields {
+	for i, f := range b.target.Fields {
 		if f.Bit >= 0 && !b.fills(i) {
 			bits = append(bits, fmt.Sprintf("BIT(%d)", f.Bit))
 		}
@@ -103,24 +69,27 @@ func (b *body) fills(field int) bool {
 	return slices.ContainsFunc(b.plan.Fields, func(a plan.Assign) bool { return a.Field == field })
 }
 
-// record fills every byte of the record.
+// record fills every byte of the target: a record, or the key of a row.
 func (b *body) record() {
-	r := b.printer.plan.Record
 	b.inFields = true
 	for i := range b.plan.Fields {
 		b.field(&b.plan.Fields[i])
 	}
 	b.line = b.plan.Line
-	for i, f := range r.Fields {
+	for i, f := range b.target.Fields {
 		if !b.fills(i) {
-			b.clear("e->"+b.fields[i], f.Type)
+			b.clear(b.into+b.target.names[i], f.Type)
 		}
 	}
-	for _, pad := range b.pads {
-		b.zero("e->"+pad, 1)
+	for _, pad := range b.target.pads {
+		b.zero(b.into+pad, 1)
 	}
-	if r.Absent >= 0 {
-		b.emit("e->absent = absent")
+	switch {
+	case b.target.Absent < 0:
+	case b.target.word == "present":
+		b.emit(fmt.Sprintf("%spresent = ~absent & %#xULL", b.into, b.target.bits()))
+	default:
+		b.emit(b.into + "absent = absent")
 	}
 }
 
@@ -134,10 +103,10 @@ func (b *body) clear(to string, t plan.Type) {
 
 // field fills one column. What cannot be read leaves zeros and its bit in absent.
 func (b *body) field(a *plan.Assign) {
-	f := b.printer.plan.Record.Fields[a.Field]
+	f := b.target.Fields[a.Field]
 	b.err, b.line, b.terms = "err", a.Line, map[string]int{}
 	b.expression++
-	to := "e->" + b.fields[a.Field]
+	to := b.into + b.target.names[a.Field]
 	start := len(b.list)
 	if short := a.Expr.Type.Size < f.Type.Size; short && !isNumber(f.Type) {
 		b.zero(to, f.Type.Size)

@@ -43,8 +43,24 @@ func (b *body) store(to string, e *plan.Expr) {
 		}
 		b.read(to, e)
 		return
+	case plan.OpStack:
+		if _, ok := b.recallable(keyOf(e)); ok || b.uses[keyOf(e)].total > 1 {
+			break
+		}
+		b.takeStack(to, e)
+		return
 	case plan.OpPart:
 		if b.storePart(to, e) {
+			return
+		}
+	case plan.OpEntry:
+		if !isNumber(e.Type) {
+			b.storeEntry(to, e)
+			return
+		}
+	case plan.OpKept:
+		if !isNumber(e.Type) {
+			b.copyFrom(to, b.keptPlace(e), e.Type.Size)
 			return
 		}
 	}
@@ -145,10 +161,17 @@ func (b *body) storeText(to string, e *plan.Expr) {
 		b.emit(fmt.Sprintf("%s(%s, (const void *)%s)", b.use("READ_STR"), to, e.Name))
 	case plan.OpArg: // a tracepoint's array, passed by its address
 		b.mayFail(fmt.Sprintf("%s(%s, %s)", b.use(pick(e.Type.Kind == plan.String, "READ_STR", "READ")), to, b.args[e.Name]))
-	case plan.OpBuiltin: // comm; the checker has made texts of func and probe
+	case plan.OpBuiltin: // where the checker knows func, and probe, it has made texts of them
+		if e.Name == "func" {
+			b.emit(fmt.Sprintf("%s(&%s, ctx)", b.use("function_name"), to))
+			return
+		}
 		b.emit(fmt.Sprintf("%s(%s)", b.use("READ_COMM"), to))
 	case plan.OpCall:
 		from := b.scalar(&e.Args[0])
+		if from.typ.number() { // a register of user space that holds an address
+			from = cast(from, ctype{name: "const void *"})
+		}
 		user := e.Args[0].Type.User || e.Name == "ustr"
 		read := pick(user, "READ_USER", "READ")
 		if e.Name != "buf" {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -48,7 +49,9 @@ func (c Complaint) IsError() bool { return c.Severity == "error" || c.Severity =
 
 // complaint is a line of clang's output as its TextDiagnostic prints it. The driver puts
 // its own name where the place would stand.
-var complaint = regexp.MustCompile(`^(?:(.+?):(\d+):(\d+): |clang(?:-\d+)?: )?(fatal error|error|warning|note): (.*)$`)
+var complaint = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:(.+?):(\d+):(\d+): |clang(?:-\d+)?: )?(fatal error|error|warning|note): (.*)$`)
+})
 
 // unplaced opens a note that clang's backend adds to nearly every complaint of its own
 // and that helps nobody (BackendConsumer, clang/lib/CodeGen/CodeGenAction.cpp).
@@ -58,7 +61,7 @@ const unplaced = "could not determine the original source location for "
 func parse(output string) []Complaint {
 	var list []Complaint
 	for line := range strings.Lines(output) {
-		m := complaint.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		m := complaint().FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if m == nil || strings.HasPrefix(m[5], unplaced) {
 			continue
 		}

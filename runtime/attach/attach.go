@@ -22,6 +22,7 @@ import (
 
 // Link is one attached program. Its program must stay open as long as Missed is asked.
 type Link struct {
+	kind    plan.AttachKind
 	program *ebpf.Program
 	hook    hook
 	closed  bool
@@ -37,7 +38,7 @@ type hook interface {
 type misser interface{ missed() uint64 }
 
 // A hook that runs its program when asked, not when something happens.
-type runner interface{ run() error }
+type runner interface{ run(room func() error) error }
 
 // kind is one way to attach.
 type kind struct {
@@ -57,6 +58,15 @@ var kinds = map[plan.AttachKind]kind{
 	plan.Fentry:        {attach: tracing(ebpf.AttachTraceFEntry), causes: tracingCauses},
 	plan.Fexit:         {attach: tracing(ebpf.AttachTraceFExit), causes: tracingCauses},
 	plan.Iterator:      {attach: iterator, causes: iteratorCauses},
+	plan.Uprobe:        {offered: haveUprobes, attach: noSites, causes: uprobeCauses},
+	plan.Uretprobe:     {offered: haveUprobes, attach: noSites, causes: uprobeCauses},
+	plan.USDT:          {offered: haveUprobes, attach: noSites, causes: uprobeCauses},
+	plan.Profile:       {attach: sampled(plan.Profile), causes: samplingCauses},
+	plan.Interval:      {attach: sampled(plan.Interval), causes: samplingCauses},
+	plan.Software:      {attach: sampled(plan.Software), causes: samplingCauses},
+	plan.Hardware:      {attach: sampled(plan.Hardware), causes: samplingCauses},
+	plan.Begin:         {attach: onDemand, causes: onDemandCauses},
+	plan.End:           {attach: onDemand, causes: onDemandCauses},
 }
 
 // Offered returns nil when this kernel may have attachments of a kind, else a
@@ -75,9 +85,8 @@ func Offered(k plan.AttachKind, target string) error {
 	return nil
 }
 
-// To attaches a loaded program to a target: a kernel symbol, the name of a raw
-// tracepoint, category:name of a tracepoint, or the name of an iterator. An error is a
-// *Refusal.
+// To attaches a loaded program to a target, as the plan's kinds spell theirs; one in user
+// space has sites, and At. An error is a *Refusal.
 func To(k plan.AttachKind, target string, program *ebpf.Program) (*Link, error) {
 	if err := Offered(k, target); err != nil {
 		return nil, err
@@ -86,7 +95,7 @@ func To(k plan.AttachKind, target string, program *ebpf.Program) (*Link, error) 
 	if err != nil {
 		return nil, Explain(k, target, err)
 	}
-	return &Link{program: program, hook: h}, nil
+	return &Link{kind: k, program: program, hook: h}, nil
 }
 
 // Missed returns how many events the program did not see because the kernel could not
@@ -106,14 +115,20 @@ func (l *Link) Missed() uint64 {
 	return n
 }
 
-// Run runs an iterator once over everything there is, and does nothing for programs
-// that run when something happens.
-func (l *Link) Run() error {
+// Run runs an iterator over everything there is, a program of begin or end once, and does
+// nothing for programs that run when something happens. An iterator stops where its
+// program has found no room for an object, and after very many objects: it goes on with the
+// same object, or the next one, when room has returned nil, and ends with its error
+// otherwise. A nil room lets it go on at once.
+func (l *Link) Run(room func() error) error {
 	if r, ok := l.hook.(runner); ok {
-		return r.run()
+		return r.run(room)
 	}
 	return nil
 }
+
+// Kind returns the kind of attachment.
+func (l *Link) Kind() plan.AttachKind { return l.kind }
 
 // Close detaches the program; a run that has begun on another CPU may still finish. A
 // second Close does nothing.

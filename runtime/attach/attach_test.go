@@ -3,6 +3,7 @@ package attach
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,11 @@ func TestAttachAndClose(t *testing.T) {
 	}{
 		{plan.RawTracepoint, "sys_enter", ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
 		{plan.Tracepoint, "syscalls:sys_enter_getpgid", ebpf.ProgramSpec{Type: ebpf.TracePoint}},
+		{plan.Profile, "hz:99", ebpf.ProgramSpec{Type: ebpf.PerfEvent}},
+		{plan.Interval, "ms:10", ebpf.ProgramSpec{Type: ebpf.PerfEvent}},
+		{plan.Software, "context-switches:100", ebpf.ProgramSpec{Type: ebpf.PerfEvent}},
+		{plan.Begin, "", ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
+		{plan.End, "", ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
 		{plan.Iterator, "task", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task"}},
 		{plan.Fentry, "vfs_read", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "vfs_read"}},
 		{plan.Fexit, "vfs_read", ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFExit, AttachTo: "vfs_read"}},
@@ -69,7 +75,7 @@ func TestAttachAndClose(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := l.Run(); err != nil {
+				if err := l.Run(nil); err != nil {
 					t.Error(err)
 				}
 				for range 2 {
@@ -98,6 +104,9 @@ func TestRefusals(t *testing.T) {
 		{plan.Tracepoint, "no:such", ebpf.ProgramSpec{Type: ebpf.TracePoint}, "tracepoint:no:such: this kernel has no tracepoint no:such,", unix.ENOENT},
 		{plan.Tracepoint, "sched", ebpf.ProgramSpec{Type: ebpf.TracePoint}, `tracepoint:sched: a tracepoint is written category:name, not "sched"`, nil},
 		{plan.Tracepoint, "../..:id", ebpf.ProgramSpec{Type: ebpf.TracePoint}, "tracepoint:../..:id: a tracepoint is written category:name", nil},
+		{plan.Profile, "min:1", ebpf.ProgramSpec{Type: ebpf.PerfEvent}, `profile:min:1: "min:1" is not a time`, nil},
+		{plan.Software, "cgroup-switchs", ebpf.ProgramSpec{Type: ebpf.PerfEvent}, `software:cgroup-switchs: there is no event "cgroup-switchs"`, nil},
+		{plan.Uprobe, "bash:main", ebpf.ProgramSpec{Type: ebpf.Kprobe}, "uprobe:bash:main: a probe of user space is attached to its sites", nil},
 		{plan.AttachKind("smoke"), "signal", ebpf.ProgramSpec{Type: ebpf.TracePoint}, "smoke:signal: this ebgen does not know the kind", nil},
 	} {
 		_, err := To(test.kind, test.target, empty(t, test.spec))
@@ -119,5 +128,46 @@ func TestNoKprobes(t *testing.T) {
 	}
 	if offered != nil && offered.Error() != "kprobe:vfs_read: this kernel is built without kprobes (CONFIG_KPROBE_EVENTS)" {
 		t.Errorf("the refusal is %v", offered)
+	}
+}
+
+// A machine that does not count in hardware says so, one that does attaches.
+func TestHardware(t *testing.T) {
+	l, err := To(plan.Hardware, "cpu-cycles:1000003", empty(t, ebpf.ProgramSpec{Type: ebpf.PerfEvent}))
+	if err == nil {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	const want = "hardware:cpu-cycles:1000003: this machine does not count cpu-cycles:1000003 (E"
+	if !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("the refusal is %v", err)
+	}
+}
+
+// What a CPU may have at most is told before the kernel is asked.
+func TestMaxRate(t *testing.T) {
+	if err := belowMaxRate(plan.Sampling{Frequency: 1 << 40}); err == nil || !strings.Contains(err.Error(), "1099511627776 times a second are more than kernel.perf_event_max_sample_rate allows (") {
+		t.Errorf("a frequency: %v", err)
+	}
+	if err := belowMaxRate(plan.Sampling{Period: 1}); err == nil {
+		t.Error("a period of 1 ns is allowed")
+	}
+	if err := belowMaxRate(plan.Sampling{Event: "page-faults", Period: 1}); err != nil {
+		t.Errorf("each of an event: %v", err)
+	}
+}
+
+func TestParseCPUs(t *testing.T) {
+	for list, want := range map[string][]int{"0": {0}, "0-3,5": {0, 1, 2, 3, 5}, "2,4-5": {2, 4, 5}} {
+		if got, err := parseCPUs(list); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", list, got, err)
+		}
+	}
+	for _, list := range []string{"", "a", "3-1", "1-", "0,,1"} {
+		if got, err := parseCPUs(list); err == nil {
+			t.Errorf("%q: %v", list, got)
+		}
 	}
 }

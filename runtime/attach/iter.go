@@ -30,11 +30,26 @@ func iterator(_ string, program *ebpf.Program) (hook, error) {
 
 // run reads the iterator to its end, which is what makes the program run; what it may
 // print is not wanted.
-func (h iteratorHook) run() error {
+//
+// A read ends with EAGAIN when the program gives 1 for an object, which the next read
+// begins with, and after a million objects for which nothing was printed
+// (bpf_seq_read and MAX_ITER_OBJECTS, kernel/bpf/bpf_iter.c, Linux 5.10).
+func (h iteratorHook) run(room func() error) error {
 	r, err := h.Open()
 	if err != nil {
 		return fmt.Errorf("open iterator: %w", err)
 	}
-	_, err = io.Copy(io.Discard, r)
+	var printed [4096]byte
+	for err == nil {
+		_, err = r.Read(printed[:])
+		if errors.Is(err, unix.EAGAIN) {
+			if err = nil; room != nil {
+				err = room()
+			}
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
 	return errors.Join(err, r.Close())
 }

@@ -1,13 +1,10 @@
 package attach
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,13 +14,6 @@ var tracepointCauses = []cause{
 	{unix.EPERM, "the kernel refuses perf events on tracepoints (EPERM); see kernel.perf_event_paranoid"},
 	{unix.EACCES, "the kernel refuses perf events on tracepoints (EACCES); see kernel.perf_event_paranoid"},
 	{unix.E2BIG, "64 programs are already attached to TARGET (BPF_TRACE_MAX_PROGS)"},
-}
-
-// perfHook is a program on a perf event: a BPF link where the kernel has those for perf
-// events (Linux 5.15), else the event alone, which gives the program up when it closes.
-type perfHook struct {
-	event int
-	link  *link.RawLink
 }
 
 // tracepoint attaches to category:name through a perf event of its own.
@@ -46,27 +36,9 @@ func tracepoint(target string, program *ebpf.Program) (hook, error) {
 		Config: id,
 		Sample: 1,
 	}
-	event, err := unix.PerfEventOpen(&attr, -1, 0, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	h, err := openPerf(&attr, -1, 0, program)
 	if err != nil {
-		return nil, os.NewSyscallError("perf_event_open", err)
-	}
-	h := &perfHook{event: event}
-	h.link, err = link.AttachRawLink(link.RawLinkOptions{Target: event, Program: program, Attach: ebpf.AttachPerfEvent})
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, ebpf.ErrNotSupported) {
-		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, program.FD())
-	}
-	if err != nil {
-		unix.Close(event)
-		return nil, fmt.Errorf("attach: %w", err)
+		return nil, err
 	}
 	return h, nil
-}
-
-// Close detaches the program and closes its event.
-func (h *perfHook) Close() error {
-	var err error
-	if h.link != nil {
-		err = h.link.Close()
-	}
-	return errors.Join(err, os.NewSyscallError("close", unix.Close(h.event)))
 }

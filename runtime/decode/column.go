@@ -3,6 +3,7 @@ package decode
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -19,6 +20,19 @@ type Column struct {
 	Raw    Append   // for programs, without quotes; nothing when absent
 	JSON   Append   // one JSON value, always of one JSON type; null when absent
 	Absent func(rec []byte) bool
+
+	// Histogram is what a sink draws of a column of kind Hist, whose Text, Raw and JSON
+	// hold all buckets on one line; else nil.
+	Histogram *Histogram
+	// Number is the value of an integer, whatever it means; else nil. One beyond an int64 is
+	// its greatest.
+	Number func(rec []byte) int64
+	// Stack is what a sink shows of a column of kind Stack, whose Text, Raw and JSON hold
+	// all frames on one line; else nil.
+	Stack *Stack
+	// Key says that the column is a part of a table's key; Sum that it counts events or sums
+	// up what they bring, so that the values of several rows may be added.
+	Key, Sum bool
 }
 
 // Append writes one column of rec to the end of dst and returns the longer slice. It
@@ -32,6 +46,8 @@ type form struct {
 	text, raw, json Append
 	parts           []Column              // named within the value
 	unknown         func(rec []byte) bool // the value itself says that it is none; nil if never
+	histogram       *Histogram
+	stack           *Stack
 }
 
 // maker builds the form of one kind and meaning for one cell.
@@ -63,6 +79,9 @@ var forms = map[plan.Kind]map[plan.Meaning]maker{
 	plan.IP:      {plan.Plain: address},
 	plan.Flow:    {plan.Plain: flow},
 	plan.Owner:   {plan.Plain: owner},
+	plan.Float:   {plan.Plain: float, plan.Duration: duration, plan.ByteSize: byteSize, plan.Time: instant},
+	plan.Hist:    histograms(),
+	plan.Stack:   {plan.Plain: stackFrames, plan.Symbol: userSymbol},
 }
 
 // plainAs adds to the meanings what a value without one is.
@@ -77,9 +96,15 @@ func (d *Decoder) column(f plan.Field) Column {
 	form := forms[f.Type.Kind][f.Type.Meaning](d, cell{f.Type, f.Offset})
 	absent := form.unknown
 	if f.Bit >= 0 {
-		absent = anyOf(d.absentBit(f.Bit), form.unknown)
+		bit := d.absentBit(f.Bit)
+		if absent = anyOf(bit, form.unknown); form.stack != nil {
+			form.stack.absent = bit
+		}
 	}
 	c := form.column(f.Name, f.Type, absent)
+	if f.Type.Kind == plan.Int {
+		c.Number = cell{f.Type, f.Offset}.clamped
+	}
 	for _, part := range form.parts {
 		part.Name = f.Name + "." + part.Name
 		c.Parts = append(c.Parts, part.orAbsent(absent))
@@ -88,7 +113,11 @@ func (d *Decoder) column(f plan.Field) Column {
 }
 
 func (f form) column(name string, t plan.Type, absent func([]byte) bool) Column {
-	c := Column{Name: name, Type: t, Width: f.width, Right: f.right, Free: f.free, Text: f.text, Raw: f.raw, JSON: f.json}
+	c := Column{Name: name, Type: t, Width: f.width, Right: f.right, Free: f.free, Text: f.text, Raw: f.raw, JSON: f.json, Stack: f.stack}
+	if f.histogram != nil {
+		c.Histogram = f.histogram
+		c.Histogram.absent = absent
+	}
 	return c.orAbsent(absent)
 }
 
@@ -173,6 +202,15 @@ func (c cell) integer(rec []byte) uint64 {
 		return signExtend(v, c.Size)
 	}
 	return v
+}
+
+// clamped returns the number in rec, or the greatest int64 for what is beyond it.
+func (c cell) clamped(rec []byte) int64 {
+	v := c.integer(rec)
+	if !c.Signed {
+		v = min(v, math.MaxInt64)
+	}
+	return int64(v)
 }
 
 // signed returns the number in rec with the sign of its top bit, whatever the type says:

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ebgen/ebgen/runtime/stack"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -39,6 +40,9 @@ type Env struct {
 	Symbol func(addr uint64) (name, module string, offset uint64)
 	// Syscall names a system call's number, "" when it has no name. Nil names none.
 	Syscall func(number int64) string
+	// Stacks gives the frames of a stack by its number, the innermost first; ok is false
+	// when the stack was not kept. Nil knows none.
+	Stacks func(id uint64) (frames []stack.Frame, ok bool)
 }
 
 // Decoder renders the records of one plan. Its columns share a few caches, so a
@@ -69,15 +73,45 @@ func New(p *plan.Plan, env Env) (*Decoder, error) {
 	if env.Syscall == nil {
 		env.Syscall = func(int64) string { return "" }
 	}
+	if env.Stacks == nil {
+		env.Stacks = func(uint64) ([]stack.Frame, bool) { return nil, false }
+	}
 	d := &Decoder{plan: p, env: env, clock: clock{offset: env.Offset}}
-	for _, f := range p.Record.Fields {
-		d.columns = append(d.columns, d.column(f))
+	for i, f := range p.Record.Fields {
+		c := d.column(f)
+		c.Key, c.Sum = origin(p.Table, i)
+		d.columns = append(d.columns, c)
 	}
 	return d, nil
 }
 
+// origin says of column i of a table whether it is a part of the key, and whether it is a
+// count or a sum. A forged plan may have columns that name no cell: they are neither.
+func origin(t *plan.Table, i int) (key, sum bool) {
+	if t == nil || i >= len(t.Columns) {
+		return false, false
+	}
+	c := t.Columns[i]
+	if c.Expr == nil || c.Expr.Op != plan.OpCell || c.Expr.Int < 0 || c.Expr.Int >= int64(len(t.Cells)) {
+		return c.Key >= 0, false
+	}
+	kind := t.Cells[c.Expr.Int].Kind
+	return c.Key >= 0, kind == plan.Count || kind == plan.Sum
+}
+
 // Size is the size of a record in bytes.
 func (d *Decoder) Size() int { return d.plan.Record.Size }
+
+// IsTable reports whether records are the rows of a table, which come in reports, and not
+// events.
+func (d *Decoder) IsTable() bool { return d.plan.Table != nil }
+
+// Name is the tracer's.
+func (d *Decoder) Name() string { return d.plan.Name }
+
+// Cumulative reports whether a report of a table says what was counted since the start,
+// and not since the report before.
+func (d *Decoder) Cumulative() bool { return d.plan.Output.Keep && d.plan.Output.Interval > 0 }
 
 // Check returns ErrRecordSize, with both sizes, unless rec has the size of a record.
 func (d *Decoder) Check(rec []byte) error {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ebgen/ebgen/runtime/stack"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -33,6 +34,10 @@ func testEnv() Env {
 			return "nf_\"hook", "nf_tables", addr - 0xffffffffc0000000
 		},
 		Syscall: func(n int64) string { return map[int64]string{0: "read", 257: "openat"}[n] },
+		Stacks: func(id uint64) ([]stack.Frame, bool) {
+			frames, ok := testStacks[id]
+			return frames, ok
+		},
 	}
 }
 
@@ -74,14 +79,29 @@ func ownerOf(pid uint32, comm string) []byte {
 }
 
 var (
-	stringType = plan.Type{Kind: plan.String, Size: 16}
-	bytesType  = plan.Type{Kind: plan.Bytes, Size: 4}
-	ipType     = plan.Type{Kind: plan.IP, Size: 16}
-	flowType   = plan.Type{Kind: plan.Flow, Size: plan.FlowSize}
-	ownerType  = plan.Type{Kind: plan.Owner, Size: plan.OwnerSize}
-	boolType   = plan.Type{Kind: plan.Bool, Size: 1}
-	pointer    = plan.Type{Kind: plan.Pointer, Size: 8}
+	stringType  = plan.Type{Kind: plan.String, Size: 16}
+	bytesType   = plan.Type{Kind: plan.Bytes, Size: 4}
+	ipType      = plan.Type{Kind: plan.IP, Size: 16}
+	flowType    = plan.Type{Kind: plan.Flow, Size: plan.FlowSize}
+	ownerType   = plan.Type{Kind: plan.Owner, Size: plan.OwnerSize}
+	boolType    = plan.Type{Kind: plan.Bool, Size: 1}
+	pointer     = plan.Type{Kind: plan.Pointer, Size: 8}
+	symbolStack = plan.Type{Kind: plan.Stack, Size: plan.StackSize, User: true, Meaning: plan.Symbol}
+	stackType   = plan.Type{Kind: plan.Stack, Size: plan.StackSize}
 )
+
+// testStacks has a stack of a hostile name, a file without names and an inlined frame, and two
+// addresses.
+var testStacks = map[uint64][]stack.Frame{1: {
+	{Name: "\x1b\"a;b", Offset: 0x1f, Module: "/opt/x", Address: 0x1001f, File: "src/x.c", Line: 7},
+	{Module: "/lib/libc.so.6", Address: 0x7f0000000001},
+	{Name: "main", Address: 0x10100, File: "main.rs", Inlined: true},
+}, 3: {
+	{Name: "inlined", Module: "/opt/x", Address: 0x1001f, Inlined: true},
+	{Name: "told", Offset: 0x1f, Module: "/opt/x", Address: 0x1001f},
+}, 4: {
+	{Address: 0x7f0000000001},
+}}
 
 // u gives the low size bytes of v in this machine's order.
 func u(size int, v int64) []byte {
@@ -94,6 +114,36 @@ func u(size int, v int64) []byte {
 		return order.AppendUint32(nil, uint32(v))
 	}
 	return order.AppendUint64(nil, uint64(v))
+}
+
+func floatOf(m plan.Meaning) plan.Type {
+	return plan.Type{Kind: plan.Float, Size: 8, Meaning: m}
+}
+
+func f64(v float64) []byte { return order.AppendUint64(nil, math.Float64bits(v)) }
+
+// testHistograms are of powers of two, of the same with a sign, and of steps.
+var testHistograms = []plan.Histogram{
+	{},
+	{Signed: true},
+	{Linear: true, Low: 0, High: 1_000_000, Step: 250_000},
+	{Linear: true, Low: -10, High: 10, Step: 10, Signed: true},
+	{Bits: 4},
+}
+
+func histOf(index int, m plan.Meaning) plan.Type {
+	return plan.Type{Kind: plan.Hist, Size: 8 * testHistograms[index-1].Buckets(), Meaning: m, Hist: index}
+}
+
+// counted gives the buckets of a histogram that counted each value once.
+func counted(index int, values ...int64) []byte {
+	h := &testHistograms[index-1]
+	counts := make([]byte, 8*h.Buckets())
+	for _, v := range values {
+		at := counts[8*h.Index(uint64(v)):]
+		order.PutUint64(at, order.Uint64(at)+1)
+	}
+	return counts
 }
 
 // cases lists every kind and meaning with what becomes of it. An empty raw is the text
@@ -204,6 +254,28 @@ var cases = []struct {
 	{"flow of IPv6", flowType, flowOf("[::1]:443", "[fe80::2]:9"), "[::1]:443 → [fe80::2]:9", "",
 		`{"saddr":"::1","sport":443,"daddr":"fe80::2","dport":9}`},
 	{"owner", ownerType, ownerOf(8421, "phonepe-gw"), "8421 phonepe-gw", "", `{"pid":8421,"comm":"phonepe-gw"}`},
+	{"float", floatOf(plan.Plain), f64(33.0 / 7), "4.71", "4.714285714285714", ""},
+	{"whole float", floatOf(plan.Plain), f64(-4), "-4.00", "-4", ""},
+	{"small float", floatOf(plan.Plain), f64(1.25e-7), "0.00", "1.25e-07", ""},
+	{"zero", floatOf(plan.Plain), f64(0), "0.00", "0", ""},
+	{"large float", floatOf(plan.Plain), f64(1 << 64), "18446744073709551616.00", "18446744073709552000", ""},
+	{"largest float", floatOf(plan.Plain), f64(math.MaxFloat64), "1.7976931348623157e+308", "", ""},
+	{"mean duration", floatOf(plan.Duration), f64(1_234_567.891), "1.234ms", "1234567.891", ""},
+	{"negative mean duration", floatOf(plan.Duration), f64(-1500.5), "-1.500us", "-1500.5", ""},
+	{"duration below 1 ns", floatOf(plan.Duration), f64(-0.5), "0ns", "-0.5", ""},
+	{"duration beyond u64", floatOf(plan.Duration), f64(-2e21), "-2e+21ns", "-2e+21", ""},
+	{"mean size", floatOf(plan.ByteSize), f64(1<<20 - 0.5), "1023.9KiB", "1048575.5", ""},
+	{"size beyond u64", floatOf(plan.ByteSize), f64(1 << 64), "18446744073709552000B", "18446744073709552000", ""},
+	{"mean time", floatOf(plan.Time), f64(1_500_000_000.5), "21:30:01.500000", "2026-11-03T16:00:01.500000000Z", `"2026-11-03T16:00:01.500000000Z"`},
+	{"histogram", histOf(1, plan.Plain), counted(1, 0, 1, 5, 5, 5, -1), `[{"low":0,"high":0,"count":1},{"low":1,"high":1,"count":1},{"low":4,"high":7,"count":3},{"low":9223372036854775808,"high":18446744073709551615,"count":1}]`, "", ""},
+	{"histogram with a sign", histOf(2, plan.Duration), counted(2, -7, 0, math.MaxInt64), `[{"low":null,"high":-1,"count":1},{"low":0,"high":0,"count":1},{"low":4611686018427387904,"high":9223372036854775807,"count":1}]`, "", ""},
+	{"linear histogram", histOf(4, plan.Plain), counted(4, -11, -10, 9, 10), `[{"low":null,"high":-11,"count":1},{"low":-10,"high":-1,"count":1},{"low":0,"high":9,"count":1},{"low":10,"high":null,"count":1}]`, "", ""},
+	{"fine histogram", histOf(5, plan.Plain), counted(5, 15, 1000), `[{"low":15,"high":15,"count":1},{"low":992,"high":1023,"count":1}]`, "", ""},
+	{"empty histogram", histOf(1, plan.Plain), counted(1), "[]", "", ""},
+	{"stack", stackType, u(8, 1), "main;[libc.so.6];\\x1b\"a:b", "", `[{"name":"\u001b\"a;b","offset":31,"module":"/opt/x","file":"src/x.c","line":7,"address":"0x1001f"},{"module":"/lib/libc.so.6","address":"0x7f0000000001"},{"name":"main","file":"main.rs","inlined":true,"address":"0x10100"}]`},
+	{"usym", symbolStack, u(8, 3), `told+0x1f [x]`, "", `"told+0x1f [x]"`},
+	{"usym without a name", symbolStack, u(8, 4), "0x7f0000000001", "", `"0x7f0000000001"`},
+	{"empty stack", stackType, u(8, 0), "", "", "[]"},
 	{"hostile owner", ownerType, ownerOf(1, "\x1b\"\xff"), `1 \x1b"\xff`, "", `{"pid":1,"comm":"\u001b\"\\xff"}`},
 }
 
@@ -214,7 +286,7 @@ func pointerTo(m plan.Meaning) plan.Type {
 // one is a plan whose record holds one field after the absent word.
 func one(t plan.Type) *plan.Plan {
 	size := (8 + t.Size + 7) &^ 7
-	return &plan.Plan{Name: "test", Enums: testEnums, Record: plan.Record{
+	return &plan.Plan{Name: "test", Enums: testEnums, Histograms: testHistograms, Record: plan.Record{
 		Size: size, Fields: []plan.Field{{Name: "f", Type: t, Offset: 8, Bit: 5}},
 	}}
 }
@@ -269,8 +341,9 @@ func TestForms(t *testing.T) {
 	}
 	for kind, ms := range forms {
 		for m := range ms {
-			// An enum shares with the integers all but its plain form.
-			if !tried[kind][m] && (kind != plan.Enumer || m == plan.Plain) {
+			// An enum shares with the integers all but its plain form; of a histogram the
+			// meaning is that of the bounds (TestBounds).
+			if !tried[kind][m] && (kind != plan.Enumer && kind != plan.Hist || m == plan.Plain) {
 				t.Errorf("kind %q as %q is not tried", kind, m)
 			}
 		}
@@ -290,6 +363,27 @@ func TestOwnerUnknown(t *testing.T) {
 	for _, c := range append([]Column{c}, c.Parts...) {
 		if text, raw, json := string(c.Text(nil, rec)), string(c.Raw(nil, rec)), string(c.JSON(nil, rec)); text != "?" || raw != "" || json != "null" {
 			t.Errorf("%s: %q %q %q", c.Name, text, raw, json)
+		}
+	}
+}
+
+// TestNotFinite shows that what JSON has no number for is no value.
+func TestNotFinite(t *testing.T) {
+	for _, m := range []plan.Meaning{plan.Plain, plan.Duration, plan.ByteSize, plan.Time} {
+		d, err := New(one(floatOf(m)), testEnv())
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := []float64{math.NaN(), math.Inf(1), math.Inf(-1)}
+		if m == plan.Time {
+			values = append(values, 1<<63, -1<<63)
+		}
+		for _, v := range values {
+			rec := append(make([]byte, 8), f64(v)...)
+			c := d.Columns()[0]
+			if text, raw, json := string(c.Text(nil, rec)), string(c.Raw(nil, rec)), string(c.JSON(nil, rec)); text != "?" || raw != "" || json != "null" {
+				t.Errorf("%v as %q: %q %q %q", v, m, text, raw, json)
+			}
 		}
 	}
 }
@@ -331,7 +425,7 @@ func TestSelect(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	p := &plan.Plan{Name: "test", Record: plan.Record{Size: 136, Absent: 128, Fields: []plan.Field{
+	p := &plan.Plan{Name: "test", Histograms: testHistograms, Record: plan.Record{Size: 192, Absent: 128, Fields: []plan.Field{
 		{Name: "flow", Type: flowType, Offset: 0, Bit: -1},
 		{Name: "owner", Type: ownerType, Offset: 40, Bit: -1},
 		{Name: "ret", Type: number(4, true, plan.Errno), Offset: 60, Bit: -1},
@@ -340,6 +434,8 @@ func TestDecode(t *testing.T) {
 		{Name: "ok", Type: boolType, Offset: 96, Bit: -1},
 		{Name: "raw", Type: bytesType, Offset: 97, Bit: -1},
 		{Name: "ptr", Type: pointer, Offset: 104, Bit: -1},
+		{Name: "mean", Type: floatOf(plan.Plain), Offset: 136, Bit: -1},
+		{Name: "hist", Type: histOf(3, plan.Plain), Offset: 144, Bit: -1},
 	}}}
 	d, err := New(p, testEnv())
 	if err != nil {
@@ -349,6 +445,7 @@ func TestDecode(t *testing.T) {
 	copy(rec, slices.Concat(flowOf("10.0.0.1:1", "[2001:db8::1]:2"), ownerOf(42, "nginx"), u(4, -13), text16("bash"), ip("1.2.3.4"), []byte{1, 9, 8, 7, 6}))
 	copy(rec[104:], u(8, -1))
 	copy(rec[128:], u(8, 1<<1))
+	copy(rec[136:], slices.Concat(f64(0.25), counted(3, 249_999, 1_000_000, 1_000_001)))
 	v, err := d.Decode(rec)
 	if err != nil {
 		t.Fatal(err)
@@ -356,7 +453,7 @@ func TestDecode(t *testing.T) {
 	local, remote := v[0].Flow()
 	pid, comm := v[1].Owner()
 	for _, c := range []struct{ got, want any }{
-		{len(v), 8},
+		{len(v), 10},
 		{v[0].Name, "flow"},
 		{local, netip.MustParseAddrPort("10.0.0.1:1")},
 		{remote, netip.MustParseAddrPort("[2001:db8::1]:2")},
@@ -371,12 +468,14 @@ func TestDecode(t *testing.T) {
 		{v[5].Bool(), true},
 		{bytes.Equal(v[6].Bytes(), []byte{9, 8, 7, 6}), true},
 		{v[7].Uint(), uint64(math.MaxUint64)},
+		{v[8].Float(), 0.25},
+		{slices.Equal(v[9].Counts(), []uint64{0, 1, 0, 0, 0, 2}), true},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %v, want %v", c.got, c.want)
 		}
 	}
-	for _, size := range []int{0, 135, 137} {
+	for _, size := range []int{0, 191, 193} {
 		if _, err := d.Decode(make([]byte, size)); !errors.Is(err, ErrRecordSize) {
 			t.Errorf("%d bytes: %v", size, err)
 		}

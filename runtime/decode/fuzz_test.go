@@ -14,7 +14,7 @@ import (
 // every is a plan with one field of each of the cases, each with an absent bit as long as
 // there are bits, and one record of it.
 func every() (*plan.Plan, []byte) {
-	p := &plan.Plan{Name: "every", Enums: testEnums}
+	p := &plan.Plan{Name: "every", Enums: testEnums, Histograms: testHistograms}
 	rec := make([]byte, 8)
 	for i, c := range cases {
 		bit := -1
@@ -51,7 +51,13 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("%s: invalid JSON %s", c.Name, object)
 			}
 			for _, c := range append([]Column{c}, c.Parts...) {
-				for _, text := range [][]byte{c.Text(nil, rec), c.Raw(nil, rec), c.JSON(nil, rec)} {
+				texts := [][]byte{c.Text(nil, rec), c.Raw(nil, rec), c.JSON(nil, rec)}
+				if h := c.Histogram; h != nil {
+					for first, end := h.Range(rec); first < end; first++ {
+						texts = append(texts, h.End(h.Start(nil, first), first), h.High(h.Low(nil, first), first))
+					}
+				}
+				for _, text := range texts {
 					if !utf8.Valid(text) || bytes.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 						t.Errorf("%s: %q is not for a terminal", c.Name, text)
 					}
@@ -81,7 +87,7 @@ func FuzzPlan(f *testing.F) {
 		if err != nil || d.Size() > 1<<20 {
 			return
 		}
-		rec := make([]byte, d.Size())
+		rec := bytes.Repeat([]byte{1}, d.Size())
 		if object := Object(d.Columns())(nil, rec); !json.Valid(object) {
 			t.Errorf("invalid JSON %s", object)
 		}

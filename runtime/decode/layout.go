@@ -3,6 +3,7 @@ package decode
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/ebgen/ebgen/spec/plan"
@@ -24,6 +25,9 @@ var sizes = map[plan.Kind][]int{
 	plan.IP:      {16},
 	plan.Flow:    {plan.FlowSize},
 	plan.Owner:   {plan.OwnerSize},
+	plan.Float:   {8},
+	plan.Hist:    nil, // checkHistogram
+	plan.Stack:   {plan.StackSize},
 }
 
 // extent is a range of bytes of a record and what lies there.
@@ -91,6 +95,27 @@ func checkType(p *plan.Plan, t plan.Type) error {
 		return fmt.Errorf("there is no enum %d in the plan", t.Enum)
 	case forms[t.Kind][t.Meaning] == nil:
 		return fmt.Errorf("a value of kind %q cannot be shown as %q", t.Kind, t.Meaning)
+	case t.Kind == plan.Hist:
+		return checkHistogram(p, t)
+	}
+	return nil
+}
+
+// checkHistogram makes sure that t has exactly the buckets of its histogram.
+func checkHistogram(p *plan.Plan, t plan.Type) error {
+	if t.Hist < 1 || t.Hist > len(p.Histograms) {
+		return fmt.Errorf("there is no histogram %d in the plan", t.Hist)
+	}
+	h := &p.Histograms[t.Hist-1]
+	// More bits or steps than these make more buckets than a record holds, in numbers that
+	// might wrap.
+	const most = MaxRecord / 8
+	switch {
+	case !h.Linear && (h.Bits < 0 || h.Bits >= bits.Len(most)),
+		h.Linear && (h.Step < 1 || h.High <= h.Low || (uint64(h.High)-uint64(h.Low))/uint64(h.Step) > most):
+		return fmt.Errorf("histogram %d of the plan is none: %+v", t.Hist, *h)
+	case t.Size != 8*h.Buckets():
+		return fmt.Errorf("histogram %d has %d buckets, which are not %d bytes", t.Hist, h.Buckets(), t.Size)
 	}
 	return nil
 }

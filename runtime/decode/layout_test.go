@@ -16,6 +16,12 @@ func TestHostileLayout(t *testing.T) {
 	typed := func(t plan.Type) plan.Record {
 		return plan.Record{Size: 64, Absent: -1, Fields: []plan.Field{field("f", t, 0, -1)}}
 	}
+	hostile := []plan.Histogram{
+		{}, {Bits: -1}, {Bits: 64},
+		{Linear: true, Low: 0, High: 10, Step: 0},
+		{Linear: true, Low: 10, High: 10, Step: 1},
+		{Linear: true, Low: math.MinInt64, High: math.MaxInt64, Step: 1},
+	}
 	for _, c := range []struct {
 		record plan.Record
 		want   string
@@ -47,8 +53,18 @@ func TestHostileLayout(t *testing.T) {
 		{typed(enumOf(-1, 4, false)), "there is no enum -1 in the plan"},
 		{typed(number(4, false, "fathoms")), `a value of kind "int" cannot be shown as "fathoms"`},
 		{typed(plan.Type{Kind: plan.IP, Size: 16, Meaning: plan.Time}), `a value of kind "ip" cannot be shown as "time"`},
+		{typed(plan.Type{Kind: plan.Float, Size: 4}), `a value of kind "float" cannot have 4 bytes`},
+		{typed(floatOf(plan.Errno)), `a value of kind "float" cannot be shown as "errno"`},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8}), "there is no histogram 0 in the plan"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: len(hostile) + 1}), "there is no histogram"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 1}), "histogram 1 has 65 buckets, which are not 8 bytes"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 2}), "histogram 2 of the plan is none"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 3}), "histogram 3 of the plan is none"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 4}), "histogram 4 of the plan is none"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 5}), "histogram 5 of the plan is none"},
+		{typed(plan.Type{Kind: plan.Hist, Size: 8, Hist: 6}), "histogram 6 of the plan is none"},
 	} {
-		_, err := New(&plan.Plan{Name: "test", Enums: testEnums, Record: c.record}, testEnv())
+		_, err := New(&plan.Plan{Name: "test", Enums: testEnums, Histograms: hostile, Record: c.record}, testEnv())
 		if err == nil || !strings.HasPrefix(err.Error(), "record of test: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %s", c.record, err, c.want)
 		}

@@ -92,28 +92,3 @@ func syscallName(d *Decoder, c cell) form {
 		return c.appendDecimal(dst, rec)
 	})
 }
-
-// kernelSymbol writes a kernel address as name+0x1f [module], or in hex when it has no
-// name.
-func kernelSymbol(d *Decoder, c cell) form {
-	write := func(escape func(dst, s []byte) []byte) Append {
-		var scratch []byte
-		return func(dst, rec []byte) []byte {
-			addr := load(rec[c.at:], c.Size)
-			name, module, offset := d.env.Symbol(addr)
-			if name == "" {
-				return appendHex(dst, addr)
-			}
-			scratch = append(scratch[:0], name...)
-			if offset != 0 {
-				scratch = appendHex(append(scratch, '+'), offset)
-			}
-			if module != "" {
-				scratch = append(append(append(scratch, " ["...), module...), ']')
-			}
-			return escape(dst, scratch)
-		}
-	}
-	plain := write(appendText)
-	return form{width: maxNameWidth, free: true, text: plain, raw: plain, json: quoted(write(appendJSONText))}
-}

@@ -1,20 +1,51 @@
 package decode
 
 import (
+	"math"
 	"strconv"
 	"time"
+
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 // duration writes ns for people as 1.234ms, cut and not rounded, so that it never says
 // 1000.000ms; for programs as the number of ns.
 func duration(_ *Decoder, c cell) form {
-	f := form{width: len("999.999ms"), right: true}.asNumber(c.appendDecimal)
+	return quantity(c, len("999.999ms"), "ns", appendDuration)
+}
+
+// byteSize writes bytes for people as 4.0KiB, cut and not rounded; for programs as the
+// number of bytes.
+func byteSize(_ *Decoder, c cell) form {
+	return quantity(c, len("1023.9KiB"), "B", appendByteSize)
+}
+
+// quantity writes a number of unit for programs as it is, and for people by write, which
+// gets it cut to whole units and without its sign.
+func quantity(c cell, width int, unit string, write func(dst []byte, v uint64) []byte) form {
+	f := form{width: width, right: true}
+	if c.Kind == plan.Float {
+		f.unknown = c.notFinite
+		f = f.asNumber(c.appendFloat)
+		f.text = func(dst, rec []byte) []byte {
+			v := math.Trunc(c.float(rec))
+			if math.Abs(v) >= 1<<64 {
+				return append(c.appendFloat(dst, rec), unit...)
+			}
+			if v < 0 {
+				dst, v = append(dst, '-'), -v
+			}
+			return write(dst, uint64(v))
+		}
+		return f
+	}
+	f = f.asNumber(c.appendDecimal)
 	f.text = func(dst, rec []byte) []byte {
 		v := c.integer(rec)
 		if c.Signed && int64(v) < 0 {
 			dst, v = append(dst, '-'), -v
 		}
-		return appendDuration(dst, v)
+		return write(dst, v)
 	}
 	return f
 }
@@ -44,22 +75,7 @@ func appendDuration(dst []byte, ns uint64) []byte {
 	return append(appendDigits(dst, int64(ns%u.ns/(u.ns/1000)), 3), u.name...)
 }
 
-// byteSize writes bytes for people as 4.0KiB, cut and not rounded; for programs as the
-// number of bytes.
-func byteSize(_ *Decoder, c cell) form {
-	f := form{width: len("1023.9KiB"), right: true}.asNumber(c.appendDecimal)
-	f.text = func(dst, rec []byte) []byte {
-		v := c.integer(rec)
-		if c.Signed && int64(v) < 0 {
-			dst, v = append(dst, '-'), -v
-		}
-		return appendByteSize(dst, v)
-	}
-	return f
-}
-
 func appendByteSize(dst []byte, v uint64) []byte {
-	const prefixes = "KMGTPE" // of 2^10, 2^20, … (IEC 80000-13)
 	if v < 1024 {
 		return append(strconv.AppendUint(dst, v, 10), 'B')
 	}
@@ -71,3 +87,6 @@ func appendByteSize(dst []byte, v uint64) []byte {
 	dst = append(strconv.AppendUint(dst, whole, 10), '.', '0'+byte(rest*10>>(10*power)))
 	return append(dst, prefixes[power-1], 'i', 'B')
 }
+
+// prefixes are of 2^10, 2^20 and so on (IEC 80000-13).
+const prefixes = "KMGTPE"

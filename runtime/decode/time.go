@@ -5,23 +5,42 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 const second = int64(time.Second)
 
-// instant writes an instant of CLOCK_MONOTONIC as wall-clock time: local and to the
+// instant writes an instant of CLOCK_MONOTONIC as wall-clock time. One that is a float,
+// the mean of several, is no value beyond the range of s64.
+func instant(d *Decoder, c cell) form {
+	if c.Kind == plan.Float {
+		f := d.wallTime(func(rec []byte) (sec, ns int64) { return d.clock.wall(uint64(int64(c.float(rec)))) })
+		f.unknown = func(rec []byte) bool { return !(math.Abs(c.float(rec)) < 1<<63) }
+		return f
+	}
+	return d.wallTime(func(rec []byte) (sec, ns int64) { return d.clock.wall(c.integer(rec)) })
+}
+
+// Clock is a column that is not of the record: the wall-clock time *at when it is written.
+func (d *Decoder) Clock(name string, at *time.Time) Column {
+	f := d.wallTime(func([]byte) (sec, ns int64) { return at.Unix(), int64(at.Nanosecond()) })
+	return f.column(name, plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Time}, nil)
+}
+
+// wallTime writes seconds since 1970 and the ns into that second: local and to the
 // microsecond for people, RFC 3339 in UTC and to the nanosecond for programs, which then
 // sorts as text too.
-func instant(d *Decoder, c cell) form {
+func (d *Decoder) wallTime(read func(rec []byte) (sec, ns int64)) form {
 	local := stamp{layout: "15:04:05.", location: d.env.Location}
 	utc := stamp{layout: "2006-01-02T15:04:05.", location: time.UTC}
 	f := form{width: len("15:04:05.000000")}
 	f.text = func(dst, rec []byte) []byte {
-		sec, ns := d.clock.wall(c.integer(rec))
+		sec, ns := read(rec)
 		return appendDigits(local.append(dst, sec), ns/1000, 6)
 	}
 	f.raw = func(dst, rec []byte) []byte {
-		sec, ns := d.clock.wall(c.integer(rec))
+		sec, ns := read(rec)
 		return append(appendDigits(utc.append(dst, sec), ns, 9), 'Z')
 	}
 	f.json = quoted(f.raw)

@@ -32,7 +32,7 @@ func (d *Decoder) Decode(rec []byte) ([]Value, error) {
 	return values, nil
 }
 
-// Uint returns an Int, Enumer, Bool or Pointer without a sign.
+// Uint returns an Int, Enumer, Bool or Pointer without a sign, or the number of a Stack.
 func (v Value) Uint() uint64 { return load(v.rec[v.cell.at:], v.cell.Size) }
 
 // Int returns an Int or Enumer; the sign is the type's.
@@ -40,6 +40,18 @@ func (v Value) Int() int64 { return int64(v.cell.integer(v.rec)) }
 
 // Bool returns a Bool: whether the byte is not 0.
 func (v Value) Bool() bool { return v.Uint() != 0 }
+
+// Float returns a Float.
+func (v Value) Float() float64 { return v.cell.float(v.rec) }
+
+// Counts returns the counts of a Hist, by bucket (plan.Histogram.Bucket).
+func (v Value) Counts() []uint64 {
+	counts := make([]uint64, v.cell.Size/8)
+	for i := range counts {
+		counts[i] = load(v.rec[v.cell.at+8*i:], 8)
+	}
+	return counts
+}
 
 // Text returns a String, up to its first NUL.
 func (v Value) Text() string { return string(v.cell.text(v.rec)) }

@@ -10,7 +10,8 @@ import (
 type batch struct {
 	w         io.Writer
 	text      []byte
-	ends      []int // where each record ends in text; before the first may stand a header
+	ends      []int  // where each record ends in text; before the first may stand a header
+	each      uint64 // records that one of ends stands for; 0 for 1
 	delivered uint64
 	lost      uint64
 }
@@ -19,6 +20,15 @@ type batch struct {
 func (b *batch) add(text []byte) {
 	b.text = text
 	b.ends = append(b.ends, len(text))
+}
+
+// whole takes text that is the whole output, of n records: all of them are delivered with
+// its last byte, or none is.
+func (b *batch) whole(text []byte, n uint64) {
+	b.text, b.ends, b.each = text, b.ends[:0], n
+	if n > 0 {
+		b.ends = append(b.ends, len(text))
+	}
 }
 
 // flush writes the batch and empties it. When the writer takes only a part of it, the
@@ -32,8 +42,9 @@ func (b *batch) flush() error {
 		err = io.ErrShortWrite
 	}
 	whole := sort.Search(len(b.ends), func(i int) bool { return b.ends[i] > n })
-	b.delivered += uint64(whole)
-	b.lost += uint64(len(b.ends) - whole)
+	each := max(b.each, 1)
+	b.delivered += uint64(whole) * each
+	b.lost += uint64(len(b.ends)-whole) * each
 	if err != nil {
 		b.cutHalfLine(n, whole)
 	}

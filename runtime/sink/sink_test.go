@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +19,14 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/ebgen/ebgen/runtime/decode"
+	"github.com/ebgen/ebgen/runtime/stack"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
+
+// lineFormats are the formats whose records come one by one.
+var lineFormats = slices.DeleteFunc(slices.Clone(Formats), func(f Format) bool { return f.AtEnd })
 
 var order = binary.NativeEndian
 
@@ -34,10 +40,23 @@ type column struct {
 // build lays out a plan with these fields and makes its records.
 func build(t testing.TB, columns []column) (*decode.Decoder, [][]byte) {
 	t.Helper()
-	p := &plan.Plan{Name: "test", Record: plan.Record{Size: 8}, Enums: []plan.Enum{
+	return buildFor(t, nil, columns)
+}
+
+// buildFor does so for the rows of a table, or for records when it is nil.
+func buildFor(t testing.TB, table *plan.Table, columns []column) (*decode.Decoder, [][]byte) {
+	t.Helper()
+	return buildWith(t, &plan.Plan{Table: table}, columns)
+}
+
+// buildWith does so for a plan that has no record yet.
+func buildWith(t testing.TB, p *plan.Plan, columns []column) (*decode.Decoder, [][]byte) {
+	t.Helper()
+	p.Name, p.Histograms, p.Record = "test", histograms, plan.Record{Size: 8}
+	p.Enums = []plan.Enum{
 		{Name: "tcp_state", Values: []plan.EnumValue{{Name: "ESTABLISHED", Value: 1}, {Name: "CLOSE_WAIT", Value: 8}}},
 		{Name: "open", Flags: true, Values: []plan.EnumValue{{Name: "O_WRONLY", Value: 1}, {Name: "O_CREAT", Value: 0x40}}},
-	}}
+	}
 	for i, c := range columns {
 		p.Record.Fields = append(p.Record.Fields, plan.Field{Name: c.name, Type: c.typ, Offset: p.Record.Size, Bit: i})
 		p.Record.Size += c.typ.Size
@@ -47,6 +66,10 @@ func build(t testing.TB, columns []column) (*decode.Decoder, [][]byte) {
 		Location: time.UTC,
 		Symbol:   func(addr uint64) (string, string, uint64) { return "vfs_read", "", addr & 0xff },
 		Syscall:  func(int64) string { return "openat" },
+		Stacks: func(id uint64) ([]stack.Frame, bool) {
+			frames, ok := testStacks[id]
+			return frames, ok
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +85,8 @@ func build(t testing.TB, columns []column) (*decode.Decoder, [][]byte) {
 				absent |= 1 << j
 			case int:
 				copy(to, order.AppendUint64(nil, uint64(v))) // little endian machines only, as all we run on
+			case float64:
+				order.PutUint64(to, math.Float64bits(v))
 			case string:
 				copy(to, v)
 			case []byte:
@@ -147,23 +172,29 @@ func write(t *testing.T, format string, columns []column, o Options) string {
 }
 
 func TestGolden(t *testing.T) {
-	for _, f := range Formats {
+	for _, f := range lineFormats {
 		t.Run(f.Name, func(t *testing.T) {
 			got := write(t, f.Name, kinds, Options{Labels: []Label{{"host", "web \"1\""}}})
-			file := filepath.Join("testdata", "kinds."+f.Name)
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%swant\n%s", got, want)
-			}
+			golden(t, "kinds."+f.Name, got)
 		})
+	}
+}
+
+// golden compares got with a file of testdata, or writes it there.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%swant\n%s", name, got, want)
 	}
 }
 
@@ -249,7 +280,7 @@ func TestNewRefuses(t *testing.T) {
 		o      Options
 		want   string
 	}{
-		{"xml", Options{}, `no output format "xml"; there are table, json, csv`},
+		{"xml", Options{}, `no output format "xml"; there are table, json, csv, folded, flamegraph, pprof, heatmap`},
 		{"json", Options{Columns: []string{"sate"}}, `no column "sate"; there are time, owner, flow, state`},
 		{"json", Options{Labels: []Label{{"flow", "x"}}}, `column "flow" is asked for twice`},
 	} {
@@ -291,7 +322,7 @@ func FuzzFormats(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rec := make([]byte, d.Size())
 		copy(rec, data)
-		for _, format := range Formats {
+		for _, format := range lineFormats {
 			var out bytes.Buffer
 			s, err := New(format.Name, &out, d, Options{})
 			if err != nil {
@@ -322,7 +353,7 @@ func FuzzFormats(f *testing.F) {
 
 func TestAllocations(t *testing.T) {
 	d, records := build(t, kinds)
-	for _, f := range Formats {
+	for _, f := range lineFormats {
 		s, err := New(f.Name, discard{}, d, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -346,7 +377,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // BenchmarkWrite reports the time of one record of the flagship spec.
 func BenchmarkWrite(b *testing.B) {
 	d, records := build(b, flagship)
-	for _, f := range Formats {
+	for _, f := range lineFormats {
 		b.Run(f.Name, func(b *testing.B) {
 			s, err := New(f.Name, discard{}, d, Options{})
 			if err != nil {

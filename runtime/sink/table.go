@@ -19,35 +19,66 @@ const (
 )
 
 // table writes aligned columns under one header. A column is as wide as its widest value
-// so far, so that rows need not wait for each other. No line ends in blanks.
+// so far, so that rows need not wait for each other. No line ends in blanks. Stacks stand
+// below the line of their record, and a blank line after them.
 type table struct {
-	columns []decode.Column
-	widths  []int
+	columns  []decode.Column // those that are no stacks
+	stacks   stacks
+	headings []string
+	widths   []int
+	follow   bool // a record stands above
 }
 
 func newTable(columns []decode.Column) encoder {
-	t := &table{columns: columns}
-	for _, c := range columns {
-		t.widths = append(t.widths, max(c.Width, displaywidth.String(heading(c))))
+	t := tableOf(columns)
+	for i, c := range t.columns {
+		t.widths[i] = max(t.widths[i], c.Width)
+	}
+	return &t
+}
+
+// tableOf is a table as wide as its header.
+func tableOf(columns []decode.Column) table {
+	var t table
+	t.columns, t.stacks = splitStacks(columns)
+	for _, c := range t.columns {
+		// Capitals tell a name from the values below.
+		heading := strings.ToUpper(string(c.Title(nil)))
+		t.headings = append(t.headings, heading)
+		t.widths = append(t.widths, displaywidth.String(heading))
 	}
 	return t
 }
 
-// heading is a column's name in capitals, which tells it from the values below.
-func heading(c decode.Column) string {
-	return strings.ToUpper(string(c.Title(nil)))
-}
-
 func (t *table) header(dst []byte) []byte {
+	t.follow = false
+	if len(t.columns) == 0 {
+		return dst
+	}
 	line := len(dst)
-	for i, c := range t.columns {
+	for i, heading := range t.headings {
 		start := len(dst)
-		dst = t.pad(append(dst, heading(c)...), start, i)
+		dst = t.pad(append(dst, heading...), start, i)
 	}
 	return endLine(dst, line)
 }
 
 func (t *table) record(dst, rec []byte) []byte {
+	if len(t.stacks) == 0 {
+		return t.line(dst, rec)
+	}
+	if t.follow {
+		dst = append(dst, '\n')
+	}
+	t.follow = true
+	if len(t.columns) > 0 {
+		dst = t.line(dst, rec)
+	}
+	return t.stacks.record(dst, rec)
+}
+
+// line writes the columns that are no stacks.
+func (t *table) line(dst, rec []byte) []byte {
 	line := len(dst)
 	for i := range t.columns {
 		start := len(dst)
@@ -76,6 +107,14 @@ func endLine(dst []byte, start int) []byte {
 // blanks is what padding is cut from.
 const blanks = "                                                                "
 
+// appendBlanks appends n blanks, none for a negative n.
+func appendBlanks(dst []byte, n int) []byte {
+	for ; n > 0; n -= len(blanks) {
+		dst = append(dst, blanks[:min(n, len(blanks))]...)
+	}
+	return dst
+}
+
 // pad aligns the value of column i, which begins at start, and adds the gap.
 func (t *table) pad(dst []byte, start, i int) []byte {
 	width := t.width(dst[start:], i)
@@ -83,9 +122,7 @@ func (t *table) pad(dst []byte, start, i int) []byte {
 		t.widths[i] = width
 	}
 	missing := t.widths[i] - width
-	for n := missing; n > 0; n -= len(blanks) {
-		dst = append(dst, blanks[:min(n, len(blanks))]...)
-	}
+	dst = appendBlanks(dst, missing)
 	if t.columns[i].Right && missing > 0 {
 		copy(dst[start+missing:], dst[start:len(dst)-missing])
 		for n := start; n < start+missing; n++ {

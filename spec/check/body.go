@@ -8,6 +8,7 @@ import (
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 	"github.com/ebgen/ebgen/spec/source"
 )
 
@@ -18,20 +19,32 @@ type body struct {
 	*checker
 	probe     *plan.Probe
 	spelling  string // of the alternative: function:tcp_sendmsg
-	candidate candidate
+	candidate probe.Candidate
 	shared    bool // other alternatives stand beside this one
 
 	scalar spec.Scalar // the expression being checked
 	line   int         // its line in the spec
 
-	fields    map[string]operand // by name, those that stand before
-	args      []param            // those used, in order of first use
-	filters   []plan.Filter
-	assigns   []plan.Assign
-	names     []*ktype.Enum   // of the values of each assign, or nil
-	attachTo  int             // index of its probe in the plan
+	duty     *duty
+	fields   map[string]operand // by name, those that stand before
+	args     []probe.Param      // those used, in order of first use
+	filters  []plan.Filter
+	assigns  []plan.Assign // Field is an index into the checker's columns
+	names    []*ktype.Enum // of the values of each assign, or nil
+	span     *plan.SpanStep
+	saved    []plan.Save
+	deleted  []plan.Delete
+	updates  []plan.Update
+	counting *column  // the column whose aggregates are being checked, or nil
+	inside   bool     // what an aggregate is of
+	cells    int      // aggregates of that column so far
+	opened   bool     // the span's end: what it kept can be read
+	expanded []output // the columns of quantiles(), when that is what was inferred last
+	pending  bool     // while learning: something was read whose type is not known yet
+
 	mentioned map[string]bool // params of the expression: true when it needs the flag
 	constants map[string]int64
+	facts     map[plan.Fact]bool // see plan.Fact
 	reads     []read
 	needs     []string // functions and builtins used, for what their C reads
 	owners    bool
@@ -85,7 +98,7 @@ func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
 	if !s.Given() {
 		return nil, false // the document has said so
 	}
-	b.scalar, b.line = s, b.doc.File.Position(s.Span().Start).Line
+	b.scalar, b.line = s, b.lineOf(s)
 	b.mentioned = map[string]bool{}
 	n, err := b.parse(s)
 	if err != nil {
@@ -96,43 +109,73 @@ func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
 	return n, true
 }
 
-// check checks fields, then filters, which may speak of fields by name.
+// check checks what the duty is made of. Fields come first, since filters and saves may
+// speak of them by name.
 func (b *body) check() {
 	b.fields = map[string]operand{}
-	for i, f := range b.doc.Fields {
-		b.field(i, f)
+	b.step()
+	for _, f := range b.duty.fields {
+		b.field(f)
 	}
-	for _, s := range b.doc.Filter {
-		b.filter(s)
+	for _, s := range b.duty.filters {
+		if f, ok := b.conditionOf(s); ok {
+			b.filters = append(b.filters, f)
+		}
 	}
+	b.keep()
+	b.saves()
+	b.deletes()
 }
 
-func (b *body) field(i int, f spec.Field) {
-	var o operand
-	if f.Text.Given() {
-		b.scalar, b.line = f.Text, b.doc.File.Position(f.Text.Span().Start).Line
-		o = b.constantText(f.Text.Value)
-	} else {
-		n, ok := b.enter(f.Expr)
-		if !ok {
-			return
-		}
-		o = b.textual(n)
-		for name, required := range b.mentioned {
-			if required && o.valid {
-				o = b.fail(n, "$%s may not be given, and a field always needs a value", name).hint("give it a default: params: {%s: {default: …}}", name)
-			}
-		}
-		if o = b.shown(n, o); !o.valid {
-			return
-		}
+// field checks one column.
+func (b *body) field(f spec.Field) {
+	i := b.columnOf(f.Name.Value)
+	b.counting, b.cells, b.expanded = nil, 0, nil
+	if b.aggregates() {
+		b.counting = b.columns[i]
 	}
-	if f.Format.Given() && !b.format(f.Format, &o) {
+	o, ok := b.fieldValue(f)
+	counted := b.cells > 0 || o.counted()
+	column := b.counting
+	b.counting = nil
+	if column != nil && (ok || counted) && !b.sameUse(f, column, counted) {
+		return
+	}
+	if !ok {
+		return
+	}
+	if column != nil && counted {
+		b.compute(f, column, o)
 		return
 	}
 	b.fields[f.Name.Value] = o
 	b.assigns = append(b.assigns, plan.Assign{Field: i, Expr: o.expr, Line: b.line})
 	b.names = append(b.names, o.enum)
+}
+
+// fieldValue checks the expression or text of a field and its format.
+func (b *body) fieldValue(f spec.Field) (operand, bool) {
+	var o operand
+	if f.Text.Given() {
+		b.scalar, b.line = f.Text, b.lineOf(f.Text)
+		o = b.constantText(f.Text.Value)
+	} else {
+		n, ok := b.enter(f.Expr)
+		if !ok {
+			return o, false
+		}
+		o = b.textual(n)
+		if o.valid && b.requireGiven(n, "a field") {
+			return o, false
+		}
+		if o = b.shown(n, o); !o.valid {
+			return o, false
+		}
+	}
+	if f.Format.Given() && !b.format(f.Format, &o) {
+		return o, false
+	}
+	return o, true
 }
 
 // shown makes a value something that a record can hold.
@@ -184,9 +227,9 @@ func (b *body) format(s spec.Scalar, o *operand) bool {
 		slices.Sort(known)
 		f := b.fail(at, "no format is named %q", s.Value)
 		if near := ktype.Nearest(s.Value, known); len(near) > 0 {
-			f.hint("did you mean %s?", orList(near))
+			f.hint("did you mean %s?", source.OrList(near))
 		} else {
-			f.hint("one of %s", orList(known))
+			f.hint("one of %s", source.OrList(known))
 		}
 		return false
 	}
@@ -204,26 +247,27 @@ func (b *body) format(s spec.Scalar, o *operand) bool {
 	return true
 }
 
-func (b *body) filter(s spec.Scalar) {
+// conditionOf checks one condition.
+func (b *body) conditionOf(s spec.Scalar) (f plan.Filter, ok bool) {
 	n, ok := b.enter(s)
 	if !ok {
-		return
+		return f, false
 	}
 	e, ok := b.condition(n, b.inferValue(n))
 	if !ok {
-		return
+		return f, false
 	}
 	if e.Op == plan.OpConst || e.Op == plan.OpBinary && e.Args[0].Op == plan.OpConst && e.Args[1].Op == plan.OpConst {
 		b.warn(n, "this condition does not depend on anything")
 	}
-	f := plan.Filter{Expr: e, Line: b.line}
+	f = plan.Filter{Expr: e, Line: b.line}
 	for name, required := range b.mentioned {
 		if required {
 			f.Params = append(f.Params, name)
 		}
 	}
 	slices.Sort(f.Params)
-	b.filters = append(b.filters, f)
+	return f, true
 }
 
 // whole is the span of a whole scalar in its own text.
@@ -240,20 +284,5 @@ func kindList(kinds []plan.Kind) string {
 	for i, k := range kinds {
 		words[i] = string(k)
 	}
-	return orList(words)
-}
-
-// orList joins names as a sentence does: "a, b or c".
-func orList(names []string) string {
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return names[0]
-	}
-	out := names[0]
-	for _, n := range names[1 : len(names)-1] {
-		out += ", " + n
-	}
-	return fmt.Sprintf("%s or %s", out, names[len(names)-1])
+	return source.OrList(words)
 }

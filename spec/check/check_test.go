@@ -33,7 +33,7 @@ func kernel(t testing.TB) *ktype.Kernel {
 func checkText(t testing.TB, name, text string) (*plan.Plan, *source.Diagnostics) {
 	t.Helper()
 	doc, diags := spec.Parse(name, []byte(text))
-	return Check(doc, diags, kernel(t), Options{Arch: "amd64"})
+	return Check(doc, diags, kernel(t), Options{Arch: "amd64", Lint: strings.HasPrefix(name, "testdata/lint/")})
 }
 
 // marker is a comment below an offending line: carets under what is wrong, then the
@@ -59,10 +59,10 @@ func expectations(text string) []string {
 	return want
 }
 
-// TestWrong checks every spec of testdata/wrong: exactly the diagnostics marked, at
-// their places, in file order.
+// TestWrong checks every spec of testdata/wrong, and those of testdata/lint that are right
+// but for what they mean: exactly the diagnostics marked, at their places, in file order.
 func TestWrong(t *testing.T) {
-	for _, path := range paths(t, "testdata/wrong/*.yaml") {
+	for _, path := range append(paths(t, "testdata/wrong/*.yaml"), paths(t, "testdata/lint/*.yaml")...) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			text := readText(t, path)
 			_, diags := checkText(t, path, text)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 // Literals have C's types (C11 6.4.4.1), except that a constant takes the type of the
@@ -40,6 +43,8 @@ func (b *body) infer(n expr.Node) operand {
 		return b.member(n)
 	case *expr.Index:
 		return b.index(n)
+	case *expr.Fraction:
+		return b.fail(n, "numbers are whole here, found %s", n.Text).hint("quantiles(x, 0.5, 0.99) takes fractions")
 	case *expr.Call:
 		return b.call(n)
 	case *expr.Unary:
@@ -54,6 +59,7 @@ func (b *body) infer(n expr.Node) operand {
 		return b.cast(n)
 	case *expr.Sizeof:
 		if t, _, ok := b.typeName(n.Type); ok {
+			b.sized(t)
 			return constant(int64(t.Size), u64)
 		}
 	}
@@ -86,8 +92,20 @@ func (b *body) number(n *expr.Number) operand {
 
 // member is x.name, through a pointer or an embedded struct alike.
 func (b *body) member(n *expr.Member) operand {
-	if id, ok := n.X.(*expr.Ident); ok && id.Name == "args" {
-		return b.argument(n)
+	if e, ok := b.entryOf(n); ok {
+		if f := e.of.field(e.field); f != nil || e.of.field(nameless) == nil {
+			return b.entryValue(n, e)
+		}
+	}
+	if id, ok := n.X.(*expr.Ident); ok {
+		switch {
+		case id.Name == "args" && b.opened && b.checker.span.short:
+			return b.entryArgument(n)
+		case id.Name == "args":
+			return b.argument(n)
+		case b.checker.span.notes(id.Name):
+			return b.started(n, id.Name)
+		}
 	}
 	o := b.read(b.infer(n.X))
 	if !o.valid {
@@ -112,10 +130,8 @@ func (b *body) member(n *expr.Member) operand {
 	}
 	found, err := holder.Member(n.Name)
 	if err != nil {
+		b.lacks(root, path, n.Name)
 		return b.noMember(n, holder, err)
-	}
-	if !o.place && o.expr.Type.User {
-		return b.fail(n.NameAt, "%s leads into user memory, whose types BTF does not describe", expr.Print(n.X)).hint("str(%s) reads a string there, buf(%s, SIZE) bytes", expr.Print(n.X), expr.Print(n.X))
 	}
 	return operand{valid: true, place: true, root: root, base: from, kind: found.Type,
 		path: append(path[:len(path):len(path)], plan.Step{Name: found.Name})}
@@ -137,18 +153,48 @@ func (b *body) noMember(n *expr.Member, holder ktype.Type, err error) operand {
 		return f.hint("a cast binds weaker than a dot: write ((%s) %s).%s", typeText(c.Type), expr.Print(n.X), n.Name)
 	}
 	if len(missing.Nearest) > 0 {
-		return f.hint("did you mean %s?", orList(missing.Nearest))
+		return f.hint("did you mean %s?", source.OrList(missing.Nearest))
 	}
 	return f
 }
 
+// lacks notes that the plan is made for kernels without a member.
+func (b *body) lacks(root ktype.Type, path []plan.Step, member string) {
+	one := plan.Fact{Struct: root.Name, Union: root.Union}
+	for _, step := range path {
+		one.Lacks += cmp.Or(step.Name, plan.AnyElement) + "."
+	}
+	one.Lacks += member
+	b.note(one)
+}
+
+// sized notes that the plan is made for kernels where a struct has just this size.
+func (b *body) sized(t ktype.Type) {
+	if t.Kind == ktype.Struct && t.Name != "" {
+		b.note(plan.Fact{Struct: t.Name, Union: t.Union, Size: t.Size})
+	}
+}
+
+func (b *body) note(f plan.Fact) {
+	if b.facts == nil {
+		b.facts = map[plan.Fact]bool{}
+	}
+	b.facts[f] = true
+}
+
 func (b *body) index(n *expr.Index) operand {
-	o, i := b.read(b.infer(n.X)), b.inferValue(n.I)
+	if e, ok := b.entryOf(n); ok {
+		return b.entryValue(n, e)
+	}
+	if len(n.Keys) != 1 {
+		return b.fail(n, "an element has one index, found %d", len(n.Keys))
+	}
+	o, i := b.read(b.infer(n.X)), b.inferValue(n.Keys[0])
 	if !o.valid || !i.valid {
 		return operand{}
 	}
 	if !integral(i.expr.Type) {
-		return b.fail(n.I, "an index is a number, %s is %s", expr.Print(n.I), describe(i))
+		return b.fail(n.Keys[0], "an index is a number, %s is %s", expr.Print(n.Keys[0]), describe(i))
 	}
 	var elem ktype.Type
 	switch {
@@ -156,8 +202,10 @@ func (b *body) index(n *expr.Index) operand {
 		elem = o.kind.Elem()
 		if i.expr.Op == plan.OpConst {
 			if o.kind.Len > 0 && (i.expr.Int < 0 || i.expr.Int >= int64(o.kind.Len)) {
-				return b.fail(n.I, "index %d is outside %s", i.expr.Int, o.kind)
+				return b.fail(n.Keys[0], "index %d is outside %s", i.expr.Int, o.kind)
 			}
+		}
+		if i.expr.Op == plan.OpConst && len(o.path) > 0 {
 			return operand{valid: true, place: true, root: o.root, base: o.base, kind: elem,
 				path: append(o.path[:len(o.path):len(o.path)], plan.Step{Index: int(i.expr.Int)})}
 		}
@@ -175,8 +223,9 @@ func (b *body) index(n *expr.Index) operand {
 
 // element is the place i elements of type elem behind a pointer.
 func (b *body) element(pointer plan.Expr, i operand, elem ktype.Type) operand {
-	t := pointerTo(elem)
+	t := probe.PointerTo(elem)
 	t.User = pointer.Type.User
+	b.sized(elem)
 	at := plan.Expr{Op: plan.OpElement, Type: t, Line: b.line, Int: int64(elem.Size), Args: []plan.Expr{pointer, b.convert(i.expr, s64)}}
 	return operand{valid: true, place: true, root: elem, base: at, kind: elem}
 }
@@ -204,7 +253,7 @@ func (b *body) cast(n *expr.Cast) operand {
 	}
 	switch t.Kind {
 	case ktype.Pointer:
-		p := pointerTo(t.Elem())
+		p := probe.PointerTo(t.Elem())
 		p.User = from.User
 		e := o.expr
 		if !(integral(from) && from.Size == 8) && from.Kind != plan.Pointer {
@@ -212,7 +261,7 @@ func (b *body) cast(n *expr.Cast) operand {
 		}
 		return operand{valid: true, elem: t.Elem(), expr: plan.Expr{Op: plan.OpCast, Type: p, Line: b.line, Args: []plan.Expr{e}}}
 	case ktype.Int, ktype.Bool, ktype.Enumer:
-		to := planType(t)
+		to := probe.PlanType(t)
 		big := to.BigEndian
 		to.BigEndian = false
 		if t.Kind == ktype.Enumer && t.Size == 0 {
@@ -302,7 +351,7 @@ func partNames(parts []plan.Part) string {
 	for i, p := range parts {
 		names[i] = p.Name
 	}
-	return orList(names)
+	return source.OrList(names)
 }
 
 // describe says in words what an operand is.

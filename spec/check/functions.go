@@ -7,6 +7,8 @@ import (
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 // Capacities of strings and byte arrays in a record, in bytes with the NUL.
@@ -42,10 +44,20 @@ func init() {
 		"strncmp":      {3, 3, (*body).strncmp},
 		"log2":         {1, 1, (*body).log2},
 		"abs":          {1, 1, (*body).abs},
-		"min":          {2, 2, (*body).extreme},
-		"max":          {2, 2, (*body).extreme},
+		"min":          {1, 2, (*body).extreme},
+		"max":          {1, 2, (*body).extreme},
 		"if":           {3, 3, func(b *body, n *expr.Call) operand { return b.conditional(n, n.Args[0], n.Args[1], n.Args[2]) }},
 		"exists":       {1, 1, (*body).exists},
+		"kstack":       {1, 1, (*body).stackOf},
+		"ustack":       {1, 1, (*body).stackOf},
+		"usym":         {1, 1, (*body).usym},
+		"has":          {1, 1, (*body).has},
+		"count":        {0, 1, (*body).count},
+		"sum":          {1, 2, (*body).sum},
+		"avg":          {1, 2, (*body).avg},
+		"hist":         {1, 2, (*body).hist},
+		"lhist":        {4, 5, (*body).lhist},
+		"quantiles":    {2, 9, (*body).quantiles},
 	}
 }
 
@@ -64,7 +76,7 @@ func (b *body) call(n *expr.Call) operand {
 		}
 		o := b.fail(n.FuncAt, "no function is named %q", n.Func)
 		if near := ktype.Nearest(n.Func, known); len(near) > 0 {
-			return o.hint("did you mean %s?", orList(near))
+			return o.hint("did you mean %s?", source.OrList(near))
 		}
 		return o
 	}
@@ -77,13 +89,15 @@ func (b *body) call(n *expr.Call) operand {
 
 // later names what the design promises and this version does not have.
 var later = map[string]string{
-	"count": "aggregates belong to channel: map", "sum": "aggregates belong to channel: map", "avg": "aggregates belong to channel: map",
-	"hist": "aggregates belong to channel: map", "lhist": "aggregates belong to channel: map", "quantiles": "aggregates belong to channel: map",
-	"has": "state maps are not in this ebgen yet", "path": "", "join": "", "usym": "", "cgroup_path": "", "kstack": "", "ustack": "",
+	"path": "", "join": "", "cgroup_path": "",
 }
 
 func arguments(least, most int) string {
 	switch {
+	case least == 0:
+		return "at most 1 argument"
+	case least+1 < most:
+		return fmt.Sprintf("%d to %d arguments", least, most)
 	case least == most && least == 1:
 		return "1 argument"
 	case least == most:
@@ -129,7 +143,7 @@ func (b *body) pointer(n expr.Node, o operand, what string) (operand, bool) {
 		return o, true
 	}
 	if integral(o.expr.Type) && o.expr.Type.Size == 8 { // an address kept as unsigned long
-		o.expr = plan.Expr{Op: plan.OpCast, Type: plan.Type{Kind: plan.Pointer, Size: 8}, Line: b.line, Args: []plan.Expr{o.expr}}
+		o.expr = plan.Expr{Op: plan.OpCast, Type: plan.Type{Kind: plan.Pointer, Size: 8, User: o.expr.Type.User}, Line: b.line, Args: []plan.Expr{o.expr}}
 		return o, true
 	}
 	if o.expr.Type.Kind != plan.Pointer {
@@ -209,7 +223,7 @@ func (b *body) ip(n *expr.Call) operand {
 	wrong := func() operand {
 		return b.fail(n.Args[0], "%s is %s, not an IP address", expr.Print(n.Args[0]), describe(o)).hint("ip takes a __be32, a struct in_addr or in6_addr, or 4 or 16 bytes")
 	}
-	if o.place && !scalar(o.kind) {
+	if o.place && !probe.Scalar(o.kind) {
 		k := o.kind
 		bytes := k.Kind == ktype.Array && k.Elem().Kind == ktype.Int && (k.Size == 4 || k.Size == 16)
 		if !bytes && !(k.Kind == ktype.Struct && (k.Name == "in_addr" || k.Name == "in6_addr")) {
@@ -257,7 +271,7 @@ func (b *body) socket(n *expr.Call) operand {
 	}
 	e := o.expr
 	if o.elem.Name != "sock" {
-		e = plan.Expr{Op: plan.OpCast, Type: pointerTo(sock), Line: b.line, Args: []plan.Expr{e}}
+		e = plan.Expr{Op: plan.OpCast, Type: probe.PointerTo(sock), Line: b.line, Args: []plan.Expr{e}}
 	}
 	if n.Func == "owner" {
 		b.owners = true
@@ -274,6 +288,10 @@ func (b *body) numeric(n expr.Node, what string) (operand, bool) {
 	}
 	if o.place || !integral(o.expr.Type) {
 		b.fail(n, "%s wants a number, %s is %s", what, expr.Print(n), describe(o))
+		return o, false
+	}
+	if o.counted() {
+		b.fail(n, "%s is an aggregate: %s is not for those, + - * / and %% are", expr.Print(n), what)
 		return o, false
 	}
 	return o, true
@@ -379,7 +397,11 @@ func (b *body) abs(n *expr.Call) operand {
 	return b.called("abs", to, b.convert(o.expr, from))
 }
 
+// extreme is the smaller or larger of two numbers, or with one argument an aggregate.
 func (b *body) extreme(n *expr.Call) operand {
+	if len(n.Args) == 1 {
+		return b.leastOrGreatest(n)
+	}
 	x, okx := b.numeric(n.Args[0], n.Func)
 	y, oky := b.numeric(n.Args[1], n.Func)
 	if !okx || !oky {

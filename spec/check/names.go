@@ -1,32 +1,45 @@
 package check
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 // name resolves a bare name. A field that stands before shadows a builtin, a builtin
 // shadows a kernel constant.
 func (b *body) name(n *expr.Ident) operand {
-	if o, ok := b.fields[n.Name]; ok {
+	if o, ok := b.fields[n.Name]; ok && (b.overRows() || !o.counted()) {
 		b.warnContext(n, o.expr)
 		return o
+	}
+	if o, ok := b.ofSpan(n); ok {
+		return o
+	}
+	if m := b.mapNamed(n.Name); m != nil {
+		return b.fail(n, "%s is a map, not a value", n.Name).hint("%s[KEY] is one of its entries", n.Name)
 	}
 	switch n.Name {
 	case "args":
 		return b.fail(n, "args is the list of the probe's arguments, not a value").hint("args.NAME is one of them: %s", b.argumentNames())
 	case "retval":
 		return b.returned(n)
+	case "kstack", "ustack":
+		return b.stack(n, n.Name, plan.MaxDepth)
 	case "true", "false":
 		return constant(int64(strings.Index("false true", n.Name)/6), boolean)
 	case "NULL":
 		o := constant(0, u64)
 		return o
 	case "func":
-		return b.constantText(b.candidate.target)
+		if name, known := b.candidate.Func(); known {
+			return b.constantText(name)
+		}
 	case "probe":
 		return b.constantText(b.probe.Name)
 	}
@@ -52,12 +65,15 @@ func (b *body) name(n *expr.Ident) operand {
 	if _, ok := plan.Functions[n.Name]; ok {
 		return b.fail(n, "%s is a function", n.Name).hint("call it: %s", plan.Functions[n.Name].Usage)
 	}
+	if o, ok := b.total(n); ok {
+		return o
+	}
 	f := b.fail(n, "nothing is named %q here", n.Name)
-	if b.candidate.has(n.Name) {
+	if b.candidate.Has(n.Name) {
 		return f.hint("the probe's argument is args.%s", n.Name)
 	}
 	if near := b.nearestName(n.Name); len(near) > 0 {
-		return f.hint("did you mean %s?", orList(near))
+		return f.hint("did you mean %s?", source.OrList(near))
 	}
 	return f
 }
@@ -93,6 +109,9 @@ func (b *body) nearestName(wrong string) []string {
 	for name := range plan.Builtins {
 		known = append(known, name)
 	}
+	for _, m := range b.maps {
+		known = append(known, m.name)
+	}
 	if near := ktype.Nearest(wrong, known); len(near) > 0 {
 		return near
 	}
@@ -101,23 +120,27 @@ func (b *body) nearestName(wrong string) []string {
 
 // argument is args.NAME, or args.N counted from 0.
 func (b *body) argument(n *expr.Member) operand {
-	for i, p := range b.candidate.params {
-		if p.name == n.Name || decimal(i) == n.Name {
-			if p.source.From == "" {
-				return b.fail(n.NameAt, "argument %s cannot be read: %s", n.Name, p.why)
+	for i, p := range b.candidate.Params {
+		if p.Name == n.Name || strconv.Itoa(i) == n.Name {
+			if p.Source.From == "" {
+				return b.fail(n.NameAt, "argument %s cannot be read: %s", n.Name, p.Why)
 			}
 			return b.pass(p)
 		}
 	}
-	if b.candidate.noArgs != "" {
-		return b.refuse(n.NameAt, "", "%s: %s", b.candidate, b.candidate.noArgs)
+	if b.candidate.NoArgs != "" {
+		return b.refuse(n.NameAt, "", "%s: %s", b.candidate, b.candidate.NoArgs)
 	}
 	hint := "its arguments are " + b.argumentNames()
-	if near := ktype.Nearest(n.Name, b.candidate.names()); len(near) > 0 {
-		hint = "did you mean " + orList(near) + "?"
+	if near := ktype.Nearest(n.Name, b.candidate.Names()); len(near) > 0 {
+		hint = "did you mean " + source.OrList(near) + "?"
 	}
-	if len(b.candidate.params) == 0 {
+	if len(b.candidate.Params) == 0 {
 		hint = ""
+	}
+	if b.shared && b.tolerant > 0 { // another alternative's: `args.ret ?? args.size`
+		b.lacking = true
+		return operand{}
 	}
 	if b.shared {
 		return b.refuse(n.NameAt, hint, "%s has no argument %q", b.spelling, n.Name)
@@ -126,7 +149,7 @@ func (b *body) argument(n *expr.Member) operand {
 }
 
 func (b *body) argumentNames() string {
-	if names := b.candidate.names(); len(names) > 0 {
+	if names := b.candidate.Names(); len(names) > 0 {
 		return strings.Join(names, ", ")
 	}
 	return "none"
@@ -134,36 +157,38 @@ func (b *body) argumentNames() string {
 
 // returned is retval, in probes that fire at a return.
 func (b *body) returned(n *expr.Ident) operand {
-	if b.candidate.retval == nil {
+	if b.candidate.Retval == nil {
 		f := b.fail(n, "%s has no return value", b.spelling)
-		if at := b.candidate.returnProbe; at != "" {
+		if at := b.candidate.ReturnProbe; at != "" {
 			return f.hint("%s fires at the return", at)
 		}
 		return f
 	}
-	return b.pass(*b.candidate.retval)
+	return b.pass(*b.candidate.Retval)
 }
 
 // pass makes a probe's argument a parameter of the body.
-func (b *body) pass(p param) operand {
+func (b *body) pass(p probe.Param) operand {
 	known := false
 	for _, a := range b.args {
-		known = known || a.name == p.name
+		known = known || a.Name == p.Name
 	}
 	if !known {
 		b.args = append(b.args, p)
 	}
-	t := p.plan
+	t := p.Plan
 	raw := t
 	raw.BigEndian = false
-	e := plan.Expr{Op: plan.OpArg, Type: t, Line: b.line, Name: p.name}
+	e := plan.Expr{Op: plan.OpArg, Type: t, Line: b.line, Name: p.Name}
 	o := value(e)
 	switch {
-	case p.source.From == plan.Dynamic:
-	case p.kind.Kind == ktype.Pointer:
-		o.elem = p.kind.Elem()
-	case p.kind.Kind == ktype.Enumer:
-		o.enum = b.kernel.EnumOf(p.kind)
+	case p.Source.From == plan.Dynamic:
+	case p.Source.From == plan.Within:
+		return operand{valid: true, place: true, root: p.Kind, base: e, kind: p.Kind}
+	case p.Kind.Kind == ktype.Pointer:
+		o.elem = p.Kind.Elem()
+	case p.Kind.Kind == ktype.Enumer:
+		o.enum = b.kernel.EnumOf(p.Kind)
 	case t.BigEndian:
 		o.expr = hostOrder(e)
 	}
@@ -197,7 +222,7 @@ func (b *body) findParam(n *expr.Param) (plan.Param, bool) {
 	}
 	f := b.fail(n, "no parameter is named %q", n.Name)
 	if near := ktype.Nearest("$"+n.Name, names); len(near) > 0 {
-		f.hint("did you mean %s?", orList(near))
+		f.hint("did you mean %s?", source.OrList(near))
 	} else {
 		f.hint("declare it: params: {%s: {type: u32}}", n.Name)
 	}
@@ -207,14 +232,14 @@ func (b *body) findParam(n *expr.Param) (plan.Param, bool) {
 // warnContext warns that a value of the running task says nothing about the event in a
 // probe that fires in softirq or a timer.
 func (b *body) warnContext(n expr.Node, e plan.Expr) {
-	if e.Op != plan.OpBuiltin || !plan.Builtins[e.Name].Context || !interrupts(b.candidate.target) {
+	if e.Op != plan.OpBuiltin || !plan.Builtins[e.Name].Context || !interrupts(b.candidate.Target) {
 		return
 	}
-	d := b.warn(n, "%s is of the task that happens to run: %s often fires in softirq, on behalf of another process", e.Name, b.candidate.target)
-	for _, p := range b.candidate.params {
-		if p.kind.Kind == ktype.Pointer && p.kind.Elem().Name == "sock" {
+	d := b.warn(n, "%s is of the task that happens to run: %s often fires in softirq, on behalf of another process", e.Name, b.candidate.Target)
+	for _, p := range b.candidate.Params {
+		if p.Kind.Kind == ktype.Pointer && p.Kind.Elem().Name == "sock" {
 			part := map[string]string{"pid": ".pid", "comm": ".comm"}[e.Name]
-			d.Hint = "owner(args." + p.name + ")" + part + " is the process that opened the socket"
+			d.Hint = "owner(args." + p.Name + ")" + part + " is the process that opened the socket"
 		}
 	}
 }

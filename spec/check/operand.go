@@ -5,6 +5,7 @@ import (
 
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 	"github.com/ebgen/ebgen/spec/source"
 )
 
@@ -45,26 +46,20 @@ func (o operand) hintList(names []string) operand {
 	if len(names) == 0 {
 		return operand{}
 	}
-	return o.hint("did you mean %s?", orList(names))
-}
-
-// scalar reports whether a place of this type can be read as one value.
-func scalar(t ktype.Type) bool {
-	switch t.Kind {
-	case ktype.Int, ktype.Bool, ktype.Enumer, ktype.Pointer:
-		return true
-	}
-	return false
+	return o.hint("did you mean %s?", source.OrList(names))
 }
 
 // read turns a place that holds a scalar into its value, in host byte order; every
 // other operand is returned as it is.
 func (b *body) read(o operand) operand {
-	if !o.valid || !o.place || !scalar(o.kind) {
+	if !o.valid || !o.place || !probe.Scalar(o.kind) {
 		return o
 	}
 	b.use(o)
-	load := plan.Expr{Op: plan.OpLoad, Type: planType(o.kind), Line: b.line, Args: []plan.Expr{o.base}, Path: o.path}
+	load := plan.Expr{Op: plan.OpLoad, Type: probe.PlanType(o.kind), Line: b.line, Args: []plan.Expr{o.base}, Path: o.path}
+	if o.kind.Kind == ktype.Pointer && o.base.Type.User { // what a process points at is its own
+		load.Type.User = true
+	}
 	out := value(load)
 	if o.kind.Kind == ktype.Pointer {
 		out.elem = o.kind.Elem()
@@ -88,51 +83,12 @@ func hostOrder(e plan.Expr) plan.Expr {
 // address returns a pointer value to a place.
 func (b *body) address(o operand) operand {
 	b.use(o)
-	t := pointerTo(o.kind)
+	t := probe.PointerTo(o.kind)
+	t.User = o.base.Type.User
 	if len(o.path) == 0 {
 		e := o.base
 		e.Type = t
 		return operand{valid: true, expr: plan.Expr{Op: plan.OpCast, Type: t, Line: b.line, Args: []plan.Expr{o.base}}, elem: o.kind}
 	}
 	return operand{valid: true, expr: plan.Expr{Op: plan.OpAddress, Type: t, Line: b.line, Args: []plan.Expr{o.base}, Path: o.path}, elem: o.kind}
-}
-
-// planType is the plan's view of a kernel type.
-func planType(t ktype.Type) plan.Type {
-	switch t.Kind {
-	case ktype.Int:
-		return plan.Type{Kind: plan.Int, Size: t.Size, Signed: t.Signed, BigEndian: t.BigEndian}
-	case ktype.Bool:
-		return plan.Type{Kind: plan.Bool, Size: 1}
-	case ktype.Enumer:
-		return plan.Type{Kind: plan.Enumer, Size: t.Size, Signed: t.Signed, Name: t.Name}
-	case ktype.Pointer:
-		p := pointerTo(t.Elem())
-		p.User = t.User
-		return p
-	case ktype.Array:
-		p := pointerTo(t.Elem())
-		p.Kind, p.Size, p.Len = plan.Array, t.Size, t.Len
-		return p
-	case ktype.Struct:
-		return plan.Type{Kind: plan.Aggregate, Size: t.Size, Name: t.Name, Union: t.Union}
-	}
-	return plan.Type{}
-}
-
-// pointerTo is the type of a pointer to elem, eight bytes on every machine that BPF
-// programs of 64-bit kernels see.
-func pointerTo(elem ktype.Type) plan.Type {
-	p := planType(elem)
-	t := plan.Type{Kind: plan.Pointer, Size: 8, Elem: p.Kind, ElemSize: elem.Size, ElemSigned: p.Signed, User: false}
-	if p.Kind == plan.Aggregate || p.Kind == plan.Enumer {
-		t.Name, t.Union = p.Name, p.Union
-	}
-	if p.Kind == plan.Pointer || p.Kind == plan.Void {
-		t.Elem, t.ElemSize = p.Kind, 8
-		if p.Kind == plan.Void {
-			t.ElemSize = 0
-		}
-	}
-	return t
 }

@@ -41,6 +41,7 @@ func balance(a, b plan.Type) plan.Type {
 func (b *body) convert(e plan.Expr, to plan.Type) plan.Expr {
 	to.BigEndian = false
 	same := e.Type
+	same.User = to.User
 	same.Meaning, same.Enum = to.Meaning, to.Enum
 	if same == to {
 		e.Type = to
@@ -100,6 +101,9 @@ func (b *body) unary(n *expr.Unary) operand {
 		}
 		return value(plan.Expr{Op: plan.OpUnary, Type: boolean, Line: b.line, Name: "!", Args: []plan.Expr{c}})
 	}
+	if o.counted() && n.Op == "-" {
+		return b.overCells(&expr.Binary{At: n.At, Op: "-", OpAt: n.At, X: n.X, Y: n.X}, constant(0, s64), o)
+	}
 	if o.place || !integral(o.expr.Type) {
 		return b.fail(n.X, "%s wants a number, %s is %s", n.Op, expr.Print(n.X), describe(o))
 	}
@@ -132,6 +136,9 @@ func (b *body) binary(n *expr.Binary) operand {
 	x, y := b.inferValue(n.X), b.inferValue(n.Y)
 	if !x.valid || !y.valid {
 		return operand{}
+	}
+	if x.counted() || y.counted() {
+		return b.overCells(n, x, y)
 	}
 	return operators[n.Op](b, n, x, y)
 }
@@ -415,9 +422,22 @@ func (b *body) unify(n expr.Node, x, y operand) (operand, operand, bool) {
 // orElse is x ?? y: y stands in when the kernel has no such member or the read fails.
 // A side that names a member of other kernels only leaves the other side alone.
 func (b *body) orElse(n *expr.Binary) operand {
+	known := b.pending
+	b.pending = false
 	x, lacking := b.tolerate(n.X, b.textual)
+	unknown := b.pending
+	b.pending = b.pending || known
 	if lacking {
 		return b.textual(n.Y)
+	}
+	if unknown { // an entry's own value before: what counts on gets all bits
+		y := b.textual(n.Y)
+		if y.valid && !y.place && integral(y.expr.Type) && y.expr.Type.Kind != plan.Bool {
+			t := u64
+			t.Signed, t.Meaning = y.expr.Type.Signed, y.expr.Type.Meaning
+			y.expr = b.convert(y.expr, t)
+		}
+		return y
 	}
 	if !x.valid {
 		b.inferValue(n.Y)
@@ -501,18 +521,18 @@ func (b *body) inParam(n *expr.In, x operand, p *expr.Param) operand {
 	t := param.Type
 	switch {
 	case !param.List && t.Kind != plan.Prefix:
-		return b.fail(p, "$%s is a single value", p.Name).hint("compare with ==, or declare it as a list: type: \"[%s]\"", typeWord(t))
+		return b.fail(p, "$%s is a single value", p.Name).hint("compare with ==, or declare it as a list: type: \"[%s]\"", plan.TypeWord(t))
 	case t.Kind == plan.Prefix && x.expr.Type.Kind == plan.IP, t.Kind == plan.IP && x.expr.Type.Kind == plan.IP:
 	case t.Kind == plan.String && x.expr.Type.Kind == plan.String:
 	case integral(t) && integral(x.expr.Type):
 		if x.expr.Type.Size > t.Size {
-			b.warn(n.X, "%s is %s and $%s holds %s values: larger ones never match", expr.Print(n.X), describe(x), p.Name, typeWord(t))
+			b.warn(n.X, "%s is %s and $%s holds %s values: larger ones never match", expr.Print(n.X), describe(x), p.Name, plan.TypeWord(t))
 			x.expr = plan.Expr{Op: plan.OpCast, Type: t, Line: b.line, Args: []plan.Expr{x.expr}}
 		} else {
 			x.expr = b.convert(x.expr, t)
 		}
 	default:
-		return b.fail(n, "%s is %s, $%s holds %s values", expr.Print(n.X), describe(x), p.Name, typeWord(t))
+		return b.fail(n, "%s is %s, $%s holds %s values", expr.Print(n.X), describe(x), p.Name, plan.TypeWord(t))
 	}
 	return value(plan.Expr{Op: plan.OpInParam, Type: boolean, Line: b.line, Name: p.Name, Args: []plan.Expr{x.expr}})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 )
 
 // ownerEntries is how many sockets' owners are kept: a busy gateway has some ten
@@ -53,18 +54,17 @@ func (c *checker) addOwners(l *layouts) {
 
 // ownerProbe is a probe of our own; it is left out where the kernel has no such target.
 func (c *checker) ownerProbe(spelling string) (plan.Probe, bool) {
-	word, target, _ := strings.Cut(spelling, ":")
-	found, err := kinds[word].find(c.kernel, c.arch, target)
+	found, err := probe.Find(c.kernel, c.arch, spelling)
 	if err != nil {
 		return plan.Probe{}, false
 	}
 	p := plan.Probe{Name: spelling, Line: c.plan.Line}
 	for _, one := range found {
-		program := ownerPrograms[one.target]
-		if one.kind == plan.Kprobe {
+		program := ownerPrograms[one.Target]
+		if one.Kind == plan.Kprobe {
 			program += "_kprobe"
 		}
-		p.Alternatives = append(p.Alternatives, plan.Attachment{Kind: one.kind, Target: one.target, Program: program, Body: -1})
+		p.Alternatives = append(p.Alternatives, plan.Attachment{Kind: one.Kind, Target: one.Target, Program: program})
 	}
 	return p, true
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 // paramTypes are the words that a param's type is declared with, besides string(N)
@@ -27,19 +28,6 @@ var paramTypes = map[string]plan.Type{
 // largestParam bounds string(N), which the generated C compares byte by byte.
 const largestParam = 256
 
-// typeWord is the word that declares a type.
-func typeWord(t plan.Type) string {
-	for word, have := range paramTypes {
-		if have == t {
-			return word
-		}
-	}
-	if t.Kind == plan.String {
-		return "string(" + strconv.Itoa(t.Size) + ")"
-	}
-	return string(t.Kind)
-}
-
 // declare types the params and their defaults.
 func (c *checker) declare() {
 	for _, p := range c.doc.Params {
@@ -52,7 +40,7 @@ func (c *checker) declare() {
 			c.diags.Errorf(p.Name.Span(), "a parameter cannot be named %q: ebgen run has a flag of that name", p.Name.Value)
 		}
 		one := plan.Param{Name: p.Name.Value, Type: t, List: list, Default: p.Default.Value, Given: p.Default.Given(),
-			Help: p.Help.Value, Line: c.doc.File.Position(p.Name.Span().Start).Line}
+			Help: p.Help.Value, Line: c.lineOf(p.Name)}
 		if one.Given {
 			if _, err := one.Parse(c.plan.Enums, one.Default); err != nil {
 				c.diags.Errorf(p.Default.Span(), "the default %v", err)
@@ -62,8 +50,10 @@ func (c *checker) declare() {
 	}
 }
 
-// reservedFlags are the flags that every tracer has.
-var reservedFlags = map[string]bool{"output": true, "columns": true, "duration": true, "count": true, "help": true, "verbose": true, "btf": true, "demo": true, "ring_size": true}
+// reservedFlags are the flags that every tracer has; --pid is also the flag of a
+// parameter called pid.
+var reservedFlags = map[string]bool{"output": true, "columns": true, "duration": true, "count": true, "help": true, "verbose": true, "btf": true, "demo": true, "ring_size": true,
+	"interval": true, "clear": true, "sort": true, "top": true}
 
 func (c *checker) paramType(p spec.Param) (t plan.Type, list, ok bool) {
 	word := strings.TrimSpace(p.Type.Value)
@@ -94,9 +84,9 @@ func (c *checker) paramType(p spec.Param) (t plan.Type, list, ok bool) {
 	sort.Strings(known)
 	d := c.diags.Errorf(p.Type.Span(), "no type of parameter is named %q", word)
 	if near := ktype.Nearest(word, known); len(near) > 0 {
-		d.Hint = "did you mean " + orList(near) + "?"
+		d.Hint = "did you mean " + source.OrList(near) + "?"
 	} else {
-		d.Hint = "one of " + orList(known) + ", an enum of the kernel, or a list such as \"[u32]\""
+		d.Hint = "one of " + source.OrList(known) + ", an enum of the kernel, or a list such as \"[u32]\""
 	}
 	return t, list, false
 }

@@ -1,8 +1,17 @@
 package check
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebgen/ebgen/gen/c"
+	"github.com/ebgen/ebgen/runtime/aggregate"
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 // TestExpressions checks what each expression becomes in the plan, in a probe that has
@@ -81,6 +90,26 @@ func TestUnusedArguments(t *testing.T) {
 	}
 }
 
+// TestArgumentOfOneAlternative wants each alternative to take the argument that it has, and
+// an argument that none has to be a mistake.
+func TestArgumentOfOneAlternative(t *testing.T) {
+	const text = "name: one\nprobe: rawtracepoint:tcp_retransmit_skb | function:tcp_retransmit_skb\nfields:\n  x: "
+	p, diags := checkText(t, "one.yaml", text+"args.segs ?? args.err\n")
+	if p == nil {
+		t.Fatal(diags.All())
+	}
+	var got []string
+	for _, b := range p.Bodies {
+		got = append(got, b.Fields[0].Expr.String())
+	}
+	if want := []string{"args.err", "args.segs"}; !slices.Equal(got, want) {
+		t.Errorf("the alternatives read %v, want %v", got, want)
+	}
+	if p, _ := checkText(t, "one.yaml", text+"args.seg ?? args.er\n"); p != nil {
+		t.Error("arguments that no alternative has are accepted")
+	}
+}
+
 // FuzzCheck wants a plan or diagnostics for any expression as field and as filter.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{"pid", "args.sk.__sk_common.skc_dport", "comm == \"x\"", "a ?? b", "flow(args.sk).dport in $net", "curtask.comm[pid]", "&args.sk", "*args.sk", "(struct inet_sock *) args.sk", "exists(args.sk.x)", "if(pid, comm, \"x\")", "buf(args.sk, 16)"} {
@@ -93,8 +122,74 @@ func FuzzCheck(f *testing.F) {
 		if (p == nil) != diags.Failed() {
 			t.Fatalf("plan %v, diagnostics %v", p, diags.All())
 		}
-		if p != nil {
-			_ = p.String()
+		serves(t, text, p)
+	})
+}
+
+// FuzzMaps puts expressions where a spec counts, keeps and saves: none makes the checker
+// panic, or leave without a plan and a reason.
+func FuzzMaps(f *testing.F) {
+	for _, seed := range []string{"pid", "count()", "100 * sum(args.count) / count()", "hist(args.count)", "lhist(args.count, 0, 10, 1)", "quantiles(args.count, 0.5, 0.99)",
+		"min(args.count)", "n + 1", "x / n", "n in (1, 2)", "if(n, n, 1)", "str(n)", "log2(n)", "avg(n) % 2", "-n", "(u8) n ?? 1", "avg(m[pid].x)", "m[pid].x ?? 1", "m[pid, 1].x", "has(m[pid])", "start.who", "duration", "start", "m", "m[m[pid].x].x", "sum(duration)", "comm", "args.fd + m[0].x"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, field, other string) {
+		quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+		for _, text := range []string{
+			"probe: syscall:write\nchannel: map\nfields: {x: " + quote(field) + ", n: count()}\nsave: {'m[pid]': {x: " + quote(other) + "}}\n",
+			"probe: syscall:write\nfields: {x: " + quote(field) + "}\nsave: {" + quote("m["+other+"]") + ": {x: pid}}\ndelete: " + quote(other) + "\n",
+			"span: syscall:write\nchannel: map\nfields: {x: " + quote(field) + ", y: " + quote(other) + "}\n",
+			"span: {start: syscall:write, end: syscall:close, key: " + quote(other) + ", keep: {who: " + quote(field) + "}}\nfields: {x: " + quote(field) + "}\n",
+		} {
+			p, diags := checkText(t, "one.yaml", "name: one\n"+text)
+			if (p == nil) != diags.Failed() {
+				t.Fatalf("plan %v, diagnostics %v", p, diags.All())
+			}
+			serves(t, text, p)
 		}
 	})
+}
+
+// serves wants a plan that passed the check to become C, and its table rows: a mistake of
+// the spec's is told here or nowhere.
+func serves(t *testing.T, text string, p *plan.Plan) {
+	t.Helper()
+	if p == nil {
+		return
+	}
+	_ = p.String()
+	if _, err := c.Print(p); err != nil {
+		t.Errorf("%v, of\n%s", err, text)
+	}
+	if p.Table == nil {
+		return
+	}
+	if _, err := aggregate.New(p); err != nil {
+		t.Errorf("%v, of\n%s", err, text)
+	}
+}
+
+// TestPlans prints the plan of every spec of testdata/plan.
+func TestPlans(t *testing.T) {
+	for _, path := range paths(t, "testdata/plan/*.yaml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			p, diags := checkText(t, path, readText(t, path))
+			if p == nil {
+				var b strings.Builder
+				_ = diags.Print(&b)
+				t.Fatal(b.String())
+			}
+			want := strings.TrimSuffix(path, ".yaml") + ".plan"
+			got := strings.ReplaceAll(p.String(), p.Kernel, "RELEASE")
+			if *update {
+				if err := os.WriteFile(want, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(readText(t, want), got); diff != "" {
+				t.Errorf("the plan differs (-want +got), -update accepts it:\n%s", diff)
+			}
+		})
+	}
 }

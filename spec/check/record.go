@@ -14,19 +14,47 @@ const maxAbsent = 64
 // the least size must hold one (kernel/bpf/ringbuf.c); 64 KiB is the largest string four times.
 const maxRecord = 64 << 10
 
-// layOut gives every field its type and place in the record. The bodies agree on a
-// field's type; where their integers differ in width the field takes the widest.
+// layOut gives everything that lies in memory its place: records or rows, and maps.
 func (c *checker) layOut(bodies []*body) {
-	fields := make([]plan.Field, len(c.doc.Fields))
-	for i, f := range c.doc.Fields {
-		fields[i] = plan.Field{Name: f.Name.Value, Bit: -1, Line: c.doc.File.Position(f.Name.Span().Start).Line}
+	fields := c.settle(bodies)
+	if c.diags.Failed() {
+		return
 	}
-	absent := 0
+	c.layOutMaps()
+	if c.aggregates() {
+		c.layOutTable(fields)
+		return
+	}
+	if absent := bits(fields); absent > maxAbsent {
+		c.diags.Errorf(c.columns[maxAbsent].Name.Span(), "%d fields may have no value, a record can tell of %d whether they have one", absent, maxAbsent).Hint = "split the spec in two, or give some a default with ??"
+		return
+	}
+	r, over := place(fields)
+	if over >= 0 {
+		c.diags.Errorf(c.columns[over].Name.Span(), "the record is larger than %d bytes with this field", maxRecord)
+	}
+	c.plan.Record = r
+}
+
+// settle gives every column that the kernel writes its type. The bodies agree on it;
+// where their integers differ in width the column takes the widest.
+func (c *checker) settle(bodies []*body) []plan.Field {
+	fields := make([]plan.Field, len(c.columns))
+	for i, col := range c.columns {
+		fields[i] = plan.Field{Name: col.Name.Value, Bit: -1, Line: c.lineOf(col.Name)}
+	}
+	fills := make([]int, len(fields))
+	emitting := 0
 	for _, b := range bodies {
+		if b.duty.emits() {
+			emitting++
+		}
 		for j, a := range b.assigns {
 			f := &fields[a.Field]
+			fills[a.Field]++
 			t := a.Expr.Type
 			t.Name, t.Elem, t.ElemSize, t.BigEndian = "", "", 0, false
+			t.User = t.User && t.Kind == plan.Stack
 			if t.Kind == plan.Bool {
 				t.Size = 1
 			}
@@ -47,17 +75,17 @@ func (c *checker) layOut(bodies []*body) {
 			case f.Type.Kind == t.Kind && (t.Kind == plan.String || t.Kind == plan.Bytes):
 				f.Type.Size = max(f.Type.Size, t.Size)
 			default:
-				c.diags.Errorf(c.doc.Fields[a.Field].Name.Span(), "field %s is %s in one probe and %s in %s", f.Name, f.Type.Kind, t.Kind, b.candidate)
+				c.diags.Errorf(c.columns[a.Field].Name.Span(), "field %s is %s in one probe and %s in %s", f.Name, f.Type.Kind, t.Kind, b.candidate)
 			}
-			if a.Expr.Fallible() && f.Bit < 0 {
-				f.Bit = absent
-				absent++
+			if a.Expr.Fallible() {
+				f.Bit = 0
 			}
 		}
 	}
-	if absent > maxAbsent {
-		c.diags.Errorf(c.doc.Fields[maxAbsent].Name.Span(), "%d fields read memory, a record can tell of %d whether the read failed", absent, maxAbsent).Hint = "split the spec in two, or give some a default with ??"
-		return
+	for i := range fields {
+		if fills[i] > 0 && fills[i] < emitting { // absent where a probe does not have it
+			fields[i].Bit = 0
+		}
 	}
 	for _, b := range bodies {
 		for j := range b.assigns {
@@ -69,21 +97,38 @@ func (c *checker) layOut(bodies []*body) {
 			}
 		}
 	}
-	c.place(fields, absent > 0)
+	return fields
 }
 
-// place orders the fields by alignment, so that there are few gaps, and keeps the
-// spec's order among equals.
-func (c *checker) place(fields []plan.Field, absent bool) {
+// bits counts the fields that may have no value.
+func bits(fields []plan.Field) int {
+	n := 0
+	for _, f := range fields {
+		if f.Bit >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// place makes a record of fields: ordered by alignment, so that there are few gaps, in
+// their own order among equals. Those that may be absent, whose Bit is not -1, get a bit
+// each. It returns the first field that makes the record too large, or -1.
+func place(fields []plan.Field) (r plan.Record, over int) {
 	order := make([]int, len(fields))
+	next := 0
 	for i := range order {
 		order[i] = i
+		if fields[i].Bit >= 0 {
+			fields[i].Bit = next
+			next++
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(fields[b].Type.Align(), fields[a].Type.Align())
 	})
-	r := plan.Record{Absent: -1, Fields: fields}
-	if absent {
+	r = plan.Record{Absent: -1, Fields: fields}
+	if next > 0 {
 		r.Absent, r.Size = 0, 8
 	}
 	for _, i := range order {
@@ -92,10 +137,9 @@ func (c *checker) place(fields []plan.Field, absent bool) {
 		fields[i].Offset = r.Size
 		r.Size += fields[i].Type.Size
 		if r.Size > maxRecord {
-			c.diags.Errorf(c.doc.Fields[i].Name.Span(), "the record is larger than %d bytes with this field", maxRecord)
-			return
+			return r, i
 		}
 	}
 	r.Size = (r.Size + 7) / 8 * 8
-	c.plan.Record = r
+	return r, -1
 }

@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+
+	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/spec/source"
 )
@@ -23,9 +26,32 @@ func (c *checker) reserve() {
 			refuse(c.doc.C.Span(), "function", name)
 		}
 	}
-	for _, f := range c.doc.Fields {
+	field := func(f spec.Field) {
 		if plan.Keywords[f.Name.Value] || f.Name.Value == "absent" {
 			refuse(f.Name.Span(), "field", f.Name.Value)
+		}
+	}
+	for _, col := range c.columns {
+		field(col.Field)
+	}
+	for _, s := range c.sites {
+		for _, d := range s.duties {
+			for _, save := range d.saves {
+				for _, f := range save.Values {
+					field(f)
+				}
+			}
+			if d.point != nil {
+				for _, f := range d.point.keep {
+					field(f)
+				}
+			}
+		}
+	}
+	for _, m := range c.maps {
+		taken := plan.Reserved[m.name] || m.name == c.plan.Name || slices.ContainsFunc(c.doc.Params, func(p spec.Param) bool { return p.Name.Value == m.name })
+		if m.use == plan.StateMap && taken {
+			refuse(m.at.Span(), "map", m.name)
 		}
 	}
 }

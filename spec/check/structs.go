@@ -7,6 +7,7 @@ import (
 
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 )
 
 // layouts collects what the C names of kernel structs: of each struct, the members
@@ -109,7 +110,7 @@ func (one *layout) declaration(l *layouts, visit func(string)) plan.Struct {
 		return cmp.Or(cmp.Compare(a.member.Offset, b.member.Offset), cmp.Compare(a.member.Name, b.member.Name))
 	})
 	for _, h := range held {
-		m := plan.Member{Name: h.member.Name, Type: planType(h.member.Type), Bits: h.member.Bits}
+		m := plan.Member{Name: h.member.Name, Type: probe.PlanType(h.member.Type), Bits: h.member.Bits}
 		if h.inline != nil {
 			in := h.inline.declaration(l, visit)
 			m.Inline = &in

@@ -15,6 +15,8 @@ func dump(n Node) string {
 		return "$" + n.Name
 	case *Number:
 		return fmt.Sprint(n.Value, n.Unit)
+	case *Fraction:
+		return fmt.Sprint(n.Millionths, "e-6")
 	case *Char:
 		return fmt.Sprintf("'%02x'", n.Value)
 	case *Text:
@@ -25,7 +27,7 @@ func dump(n Node) string {
 		}
 		return form(".", n.X) + n.Name
 	case *Index:
-		return form("[]", n.X, n.I)
+		return form("[]", append([]Node{n.X}, n.Keys...)...)
 	case *Call:
 		return form(n.Func+"()", n.Args...)
 	case *Unary:

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -50,10 +51,10 @@ var misspelt = map[string]string{
 // number has 64 bits until the checker gives it a type.
 var integerSuffixes = set("u", "l", "ul", "lu", "ll", "ull", "llu")
 
-// parseNumber reads a number that starts with a digit and holds letters, digits, `_`
-// and points.
-func parseNumber(text string, at At) (*Number, *Error) {
-	fail := func(hint, format string, args ...any) (*Number, *Error) {
+// parseNumber reads a number or a fraction that starts with a digit and holds letters,
+// digits, `_` and points.
+func parseNumber(text string, at At) (Node, *Error) {
+	fail := func(hint, format string, args ...any) (Node, *Error) {
 		return nil, &Error{At: at, Message: fmt.Sprintf("%q ", text) + fmt.Sprintf(format, args...), Hint: hint}
 	}
 	base, digits, suffix := cutNumber(text)
@@ -78,11 +79,14 @@ func parseNumber(text string, at At) (*Number, *Error) {
 		}
 	}
 	whole, fraction, fractional := strings.Cut(strings.ReplaceAll(digits, "_", ""), ".")
-	if of.unit == NoUnit && fractional {
-		return fail("", "is a fraction: only a duration or a size can be one")
-	}
-	if of.unit != NoUnit && (base == 16 || len(whole) > 1 && whole[0] == '0') {
+	zeros := len(whole) > 1 && whole[0] == '0'
+	switch {
+	case of.unit != NoUnit && (base == 16 || zeros):
 		return fail("", "has a unit: want it in decimal without leading zeros")
+	case of.unit == NoUnit && fractional && suffix != "":
+		return fail("", "is a fraction, which has no suffix but a unit")
+	case of.unit == NoUnit && fractional && zeros:
+		return fail("", "is a fraction: want it without leading zeros")
 	}
 	if base == 8 && strings.ContainsAny(whole, "89") {
 		return fail("write "+strings.TrimLeft(whole, "0"), "starts with 0, hence is octal: want digits up to 7")
@@ -92,10 +96,17 @@ func parseNumber(text string, at At) (*Number, *Error) {
 	if err != nil || len(fraction) > 19 { // 10^19 is the largest power of ten in 64 bits
 		return fail("", "does not fit in 64 bits")
 	}
-	divisor := uint64(1)
-	for range fraction {
-		divisor *= 10
+	if of.unit == NoUnit && fractional {
+		if len(fraction) > millionthDigits {
+			return fail("", "is finer than a millionth")
+		}
+		high, low := bits.Mul64(n, pow10(millionthDigits-len(fraction)))
+		if high != 0 || low > math.MaxInt64 {
+			return fail("", "does not fit in 64 bits as millionths")
+		}
+		return &Fraction{At: at, Text: text, Millionths: int64(low)}, nil
 	}
+	divisor := pow10(len(fraction))
 	high, low := bits.Mul64(n, of.scale)
 	if high >= divisor {
 		return fail("", "does not fit in 64 bits")
@@ -105,6 +116,27 @@ func parseNumber(text string, at At) (*Number, *Error) {
 		return fail("", "is finer than 1%s", smallest[of.unit])
 	}
 	return &Number{At: at, Text: text, Value: value, Unit: of.unit}, nil
+}
+
+// millionthDigits is the number of decimals that a Fraction counts.
+const millionthDigits = 6
+
+// pow10 is 10 to the power of n, which is at most 19.
+func pow10(n int) uint64 {
+	power := uint64(1)
+	for range n {
+		power *= 10
+	}
+	return power
+}
+
+// isNumber reports whether n is a number literal: a point after it could be its own.
+func isNumber(n Node) bool {
+	switch n.(type) {
+	case *Number, *Fraction:
+		return true
+	}
+	return false
 }
 
 // cutNumber cuts a number into its digits, without 0x, and its suffix. A leading 0 and

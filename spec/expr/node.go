@@ -13,8 +13,8 @@ package expr
 
 import "github.com/ebgen/ebgen/spec/source"
 
-// Node is one node of an expression tree: *Ident, *Param, *Number, *Char, *Text,
-// *Member, *Index, *Call, *Unary, *Binary, *Cond, *In, *Cast, *Sizeof or *Paren.
+// Node is one node of an expression tree: *Ident, *Param, *Number, *Fraction, *Char,
+// *Text, *Member, *Index, *Call, *Unary, *Binary, *Cond, *In, *Cast, *Sizeof or *Paren.
 type Node interface {
 	// Span is the node's place in the expression's text, parentheses of a Paren included.
 	Span() source.Span
@@ -57,6 +57,15 @@ type Number struct {
 	Unit  Unit
 }
 
+// Fraction is a decimal fraction without a unit, 0.99: Millionths of one, since it has at
+// most six decimals. Where one may stand, as in quantiles(x, 0.99), is the checker's
+// business. Text is as written.
+type Fraction struct {
+	At
+	Text       string
+	Millionths int64
+}
+
 // Char is a character literal of one byte, with C's escapes.
 type Char struct {
 	At
@@ -79,10 +88,11 @@ type Member struct {
 	Arrow  bool
 }
 
-// Index is X[I].
+// Index is X[Keys…]: an element, by one key, or an entry of a state map, by one or more.
 type Index struct {
 	At
-	X, I Node
+	X    Node
+	Keys []Node
 }
 
 // Call is Func(Args…); only a bare name can be called.

@@ -287,8 +287,8 @@ func (p *parser) postfix(x Node) Node {
 	for {
 		switch t := p.peek(); {
 		case t.is("."), t.is("->"):
-			if number, ok := x.(*Number); ok {
-				return p.fail(&Error{At: t.At, Message: fmt.Sprintf("number %s has no members", number.Text)})
+			if isNumber(x) {
+				return p.fail(&Error{At: t.At, Message: fmt.Sprintf("number %s has no members", Print(x))})
 			}
 			p.next()
 			name := p.peek()
@@ -298,9 +298,8 @@ func (p *parser) postfix(x Node) Node {
 			p.next()
 			x = &Member{At: At{x.Span().Start, name.End}, X: x, Name: name.text, NameAt: name.At, Arrow: t.is("->")}
 		case t.is("["):
-			p.next()
-			i := p.expr(condLevel)
-			x = &Index{At: At{x.Span().Start, p.close(t, "]")}, X: x, I: i}
+			keys := p.list("]")
+			x = &Index{At: At{x.Span().Start, p.tokens[p.at-1].End}, X: x, Keys: keys}
 		case t.is("("):
 			return p.fail(&Error{At: t.At, Message: "only a bare name can be called"})
 		default:

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -23,13 +25,14 @@ func write(b *strings.Builder, n Node) {
 		b.WriteString("$" + n.Name)
 	case *Number:
 		b.WriteString(numberText(n))
+	case *Fraction:
+		b.WriteString(fractionText(n))
 	case *Char:
 		b.WriteString(quote(string([]byte{n.Value}), '\''))
 	case *Text:
 		b.WriteString(quote(n.Value, '"'))
 	case *Member:
-		_, number := n.X.(*Number)
-		writeIn(b, n.X, number || levelOf(n.X) < postfixLevel)
+		writeIn(b, n.X, isNumber(n.X) || levelOf(n.X) < postfixLevel)
 		if n.Arrow {
 			b.WriteString("->" + n.Name)
 		} else {
@@ -37,7 +40,7 @@ func write(b *strings.Builder, n Node) {
 		}
 	case *Index:
 		writeIn(b, n.X, levelOf(n.X) < postfixLevel)
-		writeList(b, "[", []Node{n.I}, "]")
+		writeList(b, "[", n.Keys, "]")
 	case *Call:
 		b.WriteString(n.Func)
 		writeList(b, "(", n.Args, ")")
@@ -120,4 +123,14 @@ func numberText(n *Number) string {
 		return n.Text
 	}
 	return strconv.FormatUint(n.Value, 10) + smallest[n.Unit]
+}
+
+// fractionText is a fraction as written; one that nobody wrote has as many decimals as
+// it needs, and one at least.
+func fractionText(n *Fraction) string {
+	if n.Text != "" {
+		return n.Text
+	}
+	decimals := strings.TrimRight(fmt.Sprintf("%06d", n.Millionths%1e6), "0")
+	return fmt.Sprintf("%d.%s", n.Millionths/1e6, cmp.Or(decimals, "0"))
 }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -32,6 +33,12 @@ func TestPrint(t *testing.T) {
 		{&Cond{If: &Cond{If: a, Then: b, Else: c}, Then: a, Else: &Cond{If: a, Then: b, Else: c}}, "(a ? b : c) ? a : a ? b : c"},
 		{&In{X: binary("==", a, b), List: []Node{&Param{Name: "p"}}}, "(a == b) in $p"},
 		{&In{X: a, List: []Node{b, c}}, "a in (b, c)"},
+		{&Member{X: &Fraction{Millionths: 5e5}, Name: "0"}, "(0.5).0"},
+		{&Index{X: a, Keys: []Node{b, c}}, "a[b, c]"},
+		{&Fraction{Millionths: 0}, "0.0"},
+		{&Fraction{Millionths: 1}, "0.000001"},
+		{&Fraction{Millionths: 12_990_000}, "12.99"},
+		{&Fraction{Millionths: math.MaxInt64}, "9223372036854.775807"},
 		{&Number{Value: 200, Unit: Duration}, "200ns"},
 		{&Text{Value: "a\"\\\n\x01\x7f\xffé\u202e"}, `"a\"\\\n\001\177\377é\342\200\256"`},
 		{&Char{Value: '\''}, `'\''`},
@@ -55,6 +62,8 @@ func TestPrintCanonical(t *testing.T) {
 		{`a?b:c`, `a ? b : c`},
 		{`( a )`, `(a)`},
 		{`'\x41' == "\x41"`, `'A' == "A"`},
+		{`m [ a,b ]`, `m[a, b]`},
+		{`0.50`, `0.50`},
 		{`1_000ms`, `1_000ms`},
 	} {
 		n, err := Parse(c.text, nil)
@@ -90,9 +99,9 @@ func TestPrintRandom(t *testing.T) {
 func randomTree(random *rand.Rand, levels int) Node {
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
 	below := func() Node { return randomTree(random, levels-1) }
-	kinds := 13
+	kinds := 14
 	if levels == 0 {
-		kinds = 5
+		kinds = 6
 	}
 	switch random.IntN(kinds) {
 	case 0:
@@ -104,20 +113,22 @@ func randomTree(random *rand.Rand, levels int) Node {
 	case 3:
 		return &Char{Value: byte(random.IntN(256))}
 	case 4:
-		return &Text{Value: pick("", "a\x01b", "\"", "\\", "é", "\xff")}
+		return &Fraction{Millionths: random.Int64() >> random.IntN(64)}
 	case 5:
-		return &Member{X: below(), Name: pick("x", "0", "in", "struct"), Arrow: random.IntN(2) == 0}
+		return &Text{Value: pick("", "a\x01b", "\"", "\\", "é", "\xff")}
 	case 6:
-		return &Index{X: below(), I: below()}
+		return &Member{X: below(), Name: pick("x", "0", "in", "struct"), Arrow: random.IntN(2) == 0}
 	case 7:
-		return &Call{Func: pick("f", "if"), Args: []Node{below(), below()}[:random.IntN(3)]}
+		return &Index{X: below(), Keys: []Node{below(), below()}[:1+random.IntN(2)]}
 	case 8:
-		return &Unary{Op: pick("-", "+", "~", "!", "*", "&"), X: below()}
+		return &Call{Func: pick("f", "if"), Args: []Node{below(), below()}[:random.IntN(3)]}
 	case 9:
-		return &Cond{If: below(), Then: below(), Else: below()}
+		return &Unary{Op: pick("-", "+", "~", "!", "*", "&"), X: below()}
 	case 10:
-		return &In{X: below(), List: []Node{below(), below()}[:1+random.IntN(2)]}
+		return &Cond{If: below(), Then: below(), Else: below()}
 	case 11:
+		return &In{X: below(), List: []Node{below(), below()}[:1+random.IntN(2)]}
+	case 12:
 		return &Cast{Type: TypeName{Keyword: pick("", "struct", "enum"), Name: pick("T", "atomic_t"), Stars: random.IntN(3)}, X: below()}
 	}
 	return &Binary{Op: pick("??", "||", "&&", "|", "^", "&", "==", "!=", "<", "<=", ">", ">=", "<<", ">>", "+", "-", "*", "/", "%"), X: below(), Y: below()}

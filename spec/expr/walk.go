@@ -19,7 +19,7 @@ func children(n Node) []Node {
 	case *Member:
 		return []Node{n.X}
 	case *Index:
-		return []Node{n.X, n.I}
+		return append([]Node{n.X}, n.Keys...)
 	case *Call:
 		return n.Args
 	case *Unary:
@@ -68,6 +68,9 @@ func sameHead(a, b Node) bool {
 	case *Number:
 		b, ok := b.(*Number)
 		return ok && a.Value == b.Value && a.Unit == b.Unit
+	case *Fraction:
+		b, ok := b.(*Fraction)
+		return ok && a.Millionths == b.Millionths
 	case *Char:
 		b, ok := b.(*Char)
 		return ok && a.Value == b.Value

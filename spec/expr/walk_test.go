@@ -6,7 +6,7 @@ import (
 )
 
 func TestWalk(t *testing.T) {
-	n, err := Parse(`f(a.x, b[1]) ? (u32) -c in (d, $e) : (g ?? "h")`, nil)
+	n, err := Parse(`f(a.x, b[1, 0.5]) ? (u32) -c in (d, $e) : (g ?? "h")`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func TestWalk(t *testing.T) {
 	})
 	want := []string{
 		dump(n),
-		`(f() (. a)x ([] b 1))`, `(. a)x`, `a`, `([] b 1)`, `b`, `1`,
+		`(f() (. a)x ([] b 1 500000e-6))`, `(. a)x`, `a`, `([] b 1 500000e-6)`, `b`, `1`, `500000e-6`,
 		`(in (cast "u32" 0 (- c)) d $e)`, `(cast "u32" 0 (- c))`, `(- c)`, `c`, `d`, `$e`,
 		`(paren (?? g "h"))`, `(?? g "h")`, `g`, `"h"`,
 	}
@@ -54,6 +54,11 @@ func TestEqual(t *testing.T) {
 		{"a.b", "a.c", false},
 		{"a[1]", "a[2]", false},
 		{"f(a)", "f(a, b)", false},
+		{"a[1]", "a[1, 1]", false},
+		{"a[1, 2]", "a [1,(2)]", true},
+		{"0.5", "0.500", true},
+		{"0.5", "0.05", false},
+		{"1.0", "1", false},
 		{"f(a)", "g(a)", false},
 		{"-a", "~a", false},
 		{"a - b", "b - a", false},

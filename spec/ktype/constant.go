@@ -69,6 +69,14 @@ func (k *Kernel) Constant(name string) (Constant, bool) {
 	return found, ok
 }
 
+// Loads reports whether programs may load from any address through bpf_rdonly_cast: the
+// kernel tells by an enumerator (BPF_FEAT_RDONLY_CAST_TO_VOID
+// of enum bpf_features, kernel/bpf/verifier.c, Linux 6.17).
+func (k *Kernel) Loads() bool {
+	_, ok := k.enumerator(k.main, k.enumTypes(), "BPF_FEAT_RDONLY_CAST_TO_VOID")
+	return ok
+}
+
 // enumerator looks for a value's name among the enums of one image.
 func (k *Kernel) enumerator(m image, types []rawType, name string) (Constant, bool) {
 	var found Constant

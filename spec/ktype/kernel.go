@@ -24,6 +24,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -127,6 +129,11 @@ func Open(path string) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Read(path, data)
+}
+
+// Read is Open of a file that has been read. Its name gives the release; data is kept.
+func Read(path string, data []byte) (_ *Kernel, err error) {
 	if bytes.HasPrefix(data, []byte(elf.ELFMAG)) {
 		if data, err = btfSection(data); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -140,8 +147,17 @@ func Open(path string) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	release := strings.TrimSuffix(filepath.Base(path), ".btf")
-	return &Kernel{release: release, main: image{spec: spec, raw: raw}}, nil
+	return &Kernel{release: releaseOf(path), main: image{spec: spec, raw: raw}}, nil
+}
+
+// releaseOf is the release of the kernel whose types are in a file: its base name without
+// what names of kernels and of BTF begin and end with. vmlinux alone stays what it is.
+func releaseOf(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), ".btf")
+	for _, prefix := range []string{"vmlinuz-", "vmlinux-"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	return name
 }
 
 // btfSection returns the .BTF section of an ELF file.
@@ -157,9 +173,26 @@ func btfSection(file []byte) ([]byte, error) {
 	return section.Data()
 }
 
-// Release is the release of the running kernel, else the base name of the file
-// without ".btf".
+// Release is the release of the running kernel, else what the name of the file says it is:
+// 6.1.0 of 6.1.0.btf and of vmlinuz-6.1.0.
 func (k *Kernel) Release() string { return k.release }
+
+// CompareReleases orders releases such as 6.12.117+deb13-cloud-amd64 by the numbers that
+// they begin with; one without any comes before all others.
+func CompareReleases(x, y string) int {
+	return slices.Compare(numbers(x), numbers(y))
+}
+
+// numbers are those that a release begins with: 6, 12, 117.
+func numbers(release string) (list []int) {
+	for _, part := range strings.FieldsFunc(release, func(r rune) bool { return r < '0' || r > '9' }) {
+		if n, err := strconv.Atoi(part); err == nil && strings.HasPrefix(release, part) {
+			list = append(list, n)
+		}
+		release = strings.TrimPrefix(strings.TrimPrefix(release, part), ".")
+	}
+	return list
+}
 
 // Running reports whether the types are the running kernel's.
 func (k *Kernel) Running() bool { return k.running }

@@ -15,9 +15,10 @@ type rawBTF struct {
 	order   binary.ByteOrder
 	types   []byte
 	strings []byte
-	base    *rawBTF // of a module's BTF: the kernel's, whose ids and strings it goes on from
-	first   uint32  // id of the first type
-	count   uint32  // number of types
+	base    *rawBTF  // of a module's BTF: the kernel's, whose ids and strings it goes on from
+	first   uint32   // id of the first type
+	count   uint32   // number of types
+	at      []uint32 // see index
 }
 
 // The layout of BTF, from include/uapi/linux/btf.h.
@@ -38,11 +39,15 @@ const (
 	rawUnion    rawKind = 5
 	rawEnum     rawKind = 6
 	rawTypedef  rawKind = 8
+	rawVolatile rawKind = 9
+	rawConst    rawKind = 10
+	rawRestrict rawKind = 11
 	rawFunc     rawKind = 12
 	rawProto    rawKind = 13
 	rawVar      rawKind = 14
 	rawDatasec  rawKind = 15
 	rawDeclTag  rawKind = 17
+	rawTypeTag  rawKind = 18
 	rawEnum64   rawKind = 19
 	rawKindLast         = rawEnum64
 )
@@ -180,6 +185,39 @@ func (r *rawBTF) all() iter.Seq[rawType] {
 			at += size
 		}
 	}
+}
+
+// index is where each type of an image lies, by id from the image's first. It is for those
+// who follow references; a walk needs none.
+func (r *rawBTF) index() []uint32 {
+	if r.at == nil {
+		r.at = make([]uint32, 0, r.count)
+		for at := 0; at < len(r.types); {
+			r.at = append(r.at, uint32(at))
+			_, size := r.typeAt(at)
+			at += size
+		}
+	}
+	return r.at
+}
+
+// byID returns a type of the image or of its base, and the word behind its header: the
+// bytes of a struct, the id of the type that a reference leads to. False for void.
+func (r *rawBTF) byID(id uint32) (t rawType, word uint32, ok bool) {
+	if id < r.first {
+		if r.base == nil {
+			return t, 0, false
+		}
+		return r.base.byID(id)
+	}
+	index := r.index()
+	if int(id-r.first) >= len(index) {
+		return t, 0, false
+	}
+	at := int(index[id-r.first])
+	t, _ = r.typeAt(at)
+	t.id = id
+	return t, r.order.Uint32(r.types[at+8:]), true
 }
 
 // text returns the string at an offset, without copying; nil when there is none.

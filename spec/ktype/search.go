@@ -1,6 +1,7 @@
 package ktype
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -125,13 +126,9 @@ func (k *Kernel) Functions(pattern string) ([]string, error) {
 // RawTracepoints lists the kernel's tracepoints, sorted.
 func (k *Kernel) RawTracepoints() []string {
 	var found []string
-	k.names([]rawKind{rawTypedef, rawFunc}, func(name string) {
-		for _, prefix := range []string{btfTypedef, traceIter} {
-			if event, ok := strings.CutPrefix(name, prefix); ok {
-				found = append(found, event)
-			}
-		}
-	})
+	add := func(event string) { found = append(found, event) }
+	k.prefixed(rawTypedef, btfTypedef, add)
+	k.prefixed(rawFunc, traceIter, add)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -161,4 +158,58 @@ func (k *Kernel) Tracepoints() ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// AttachableEvents is the tracepoints that programs of BPF can be attached to: those with a
+// btf_trace_ typedef (include/trace/bpf_probe.h). The others are for code of the kernel.
+func (k *Kernel) AttachableEvents() map[string]bool {
+	found := map[string]bool{}
+	k.prefixed(rawTypedef, btfTypedef, func(event string) { found[event] = true })
+	return found
+}
+
+// Iterators lists what programs can iterate over, sorted: of each kind of object BTF has
+// the arguments (struct bpf_iter__NAME) and the function that a program stands for
+// (DEFINE_BPF_ITER_FUNC, include/linux/bpf.h, Linux 5.8).
+func (k *Kernel) Iterators() []string {
+	contexts := map[string]bool{}
+	k.prefixed(rawStruct, "bpf_iter__", func(object string) { contexts[object] = true })
+	var found []string
+	k.prefixed(rawFunc, "bpf_iter_", func(object string) {
+		if contexts[object] {
+			found = append(found, object)
+		}
+	})
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// prefixed walks the names of one kind that begin alike, and gives the rest of each.
+func (k *Kernel) prefixed(kind rawKind, prefix string, visit func(rest string)) {
+	k.each(func(m image) bool {
+		for t := range m.raw.all() {
+			if t.kind != kind || t.name == 0 {
+				continue
+			}
+			if name := m.raw.text(t.name); len(name) > len(prefix) && string(name[:len(prefix)]) == prefix {
+				visit(string(name[len(prefix):]))
+			}
+		}
+		return true
+	})
+}
+
+// Syscalls lists the system calls of the kernel's architecture as Syscall knows them: the
+// name of the number and, where it differs, that of the tracepoints (uname, newuname).
+func (k *Kernel) Syscalls() (names [][2]string) {
+	for _, s := range syscalls {
+		number := s.amd64
+		if k.Arch() == arm64 {
+			number = s.arm64
+		}
+		if number >= 0 {
+			names = append(names, [2]string{cmp.Or(s.name, s.traced), s.traced})
+		}
+	}
+	return names
 }

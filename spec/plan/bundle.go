@@ -15,15 +15,31 @@ type Bundle struct {
 	Plan   *Plan
 	Source string // the generated C, for -v and for readers of an object
 	Object []byte // ELF, EM_BPF
+	Exact  []Exact
+}
+
+// Exact is what a bundle knows of one kernel that it was made for, so that it starts there
+// without that kernel's types being read.
+type Exact struct {
+	Kernel    string            // id of its types, as Origin.ID
+	Types     []byte            // BTF: the members that are read, where that kernel has them
+	Functions map[string]uint32 // numbers of the kernel functions that are called, in that kernel's BTF
+}
+
+// Knows adds what is exact of one kernel, unless that is nil.
+func (b *Bundle) Knows(e *Exact) {
+	if e != nil {
+		b.Exact = append(b.Exact, *e)
+	}
 }
 
 // magic opens a stored bundle; its last byte is the version of the container.
-var magic = [8]byte{'e', 'b', 'g', 'e', 'n', 'B', 0, 1}
+var magic = [8]byte{'e', 'b', 'g', 'e', 'n', 'B', 0, 2}
 
 // ErrDamaged is returned for a stored bundle that is cut short or altered.
 var ErrDamaged = errors.New("damaged bundle")
 
-// Encode stores a bundle: magic, then plan (JSON), C and object, each as a little
+// Encode stores a bundle: magic, then plan (JSON), C, object and what is exact (JSON), each as a little
 // endian u32 length and its bytes, then the CRC-32 (IEEE) of all before it. Equal
 // bundles give equal bytes.
 func (b *Bundle) Encode(w io.Writer) error {
@@ -31,9 +47,13 @@ func (b *Bundle) Encode(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("encode plan: %w", err)
 	}
+	exact, err := json.Marshal(b.Exact)
+	if err != nil {
+		return fmt.Errorf("encode what is exact: %w", err)
+	}
 	var out bytes.Buffer
 	out.Write(magic[:])
-	for _, part := range [][]byte{text, []byte(b.Source), b.Object} {
+	for _, part := range [][]byte{text, []byte(b.Source), b.Object, exact} {
 		out.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(part))))
 		out.Write(part)
 	}
@@ -41,9 +61,6 @@ func (b *Bundle) Encode(w io.Writer) error {
 	_, err = w.Write(out.Bytes())
 	return err
 }
-
-// IsBundle reports whether data starts as a stored bundle does.
-func IsBundle(data []byte) bool { return bytes.HasPrefix(data, magic[:7]) }
 
 // DecodeBundle reads what Encode wrote. Anything else gives an error that wraps
 // ErrDamaged; a bundle of another version of the plan says so.
@@ -59,7 +76,7 @@ func DecodeBundle(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
 	rest := body[len(magic):]
-	var parts [3][]byte
+	var parts [4][]byte
 	for i := range parts {
 		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.LittleEndian.Uint32(rest)) {
 			return nil, fmt.Errorf("%w: cut short", ErrDamaged)
@@ -74,5 +91,9 @@ func DecodeBundle(data []byte) (*Bundle, error) {
 	if p.Version != Version {
 		return nil, fmt.Errorf("bundle holds a plan of version %d, this ebgen reads version %d: build it again", p.Version, Version)
 	}
-	return &Bundle{Plan: p, Source: string(parts[1]), Object: parts[2]}, nil
+	b := &Bundle{Plan: p, Source: string(parts[1]), Object: parts[2]}
+	if err := json.Unmarshal(parts[3], &b.Exact); err != nil {
+		return nil, fmt.Errorf("%w: what is exact: %v", ErrDamaged, err)
+	}
+	return b, nil
 }

@@ -54,6 +54,25 @@ const (
 	OpPart    Op = "part"    // part Name (Kind.Parts) of the composite Args[0]
 	OpCall    Op = "call"    // function Name on Args
 	OpC       Op = "c"       // function Name of the spec's own C on Args
+
+	// OpEntry is field Name of the entry of Maps[Int] whose key Args are. Without the entry,
+	// or where the field was never saved, there is no value: that is no failed read.
+	OpEntry Op = "entry"
+	// OpHas asks whether the entry is there and, when Name is given, has that field (Bool).
+	OpHas Op = "has"
+	// OpKept is field Name of the span that this body has closed; Int is 1 when the span
+	// may not have it.
+	OpKept Op = "kept"
+
+	// OpStack is the running task's stack (Stack): of the kernel, or when Type.User says so
+	// of the process, with Int frames at most. Without room for it in the map of stacks
+	// there is no value. With an address in Args the stack is that one frame, and its
+	// Meaning Symbol.
+	OpStack Op = "stack"
+
+	// In Table.Columns only:
+	OpCell     Op = "cell"     // the value of Cells[Int]; absent for a least or greatest of nothing
+	OpQuantile Op = "quantile" // of the histogram Args[0], an OpCell: the value that Int of a million are not above
 )
 
 // Walk calls visit on e and on every expression below it, parents first.
@@ -68,12 +87,12 @@ func (e *Expr) Walk(visit func(*Expr)) {
 // pointer, or looked up, and no default stands in for it.
 func (e *Expr) Fallible() bool {
 	switch e.Op {
-	case OpLoad:
+	case OpLoad, OpEntry, OpStack:
 		return true
-	case OpExists, OpAddress:
-		if e.Op == OpExists {
-			return false
-		}
+	case OpExists, OpHas:
+		return false
+	case OpKept:
+		return e.Int != 0
 	case OpDefault:
 		return e.Args[1].Fallible()
 	case OpCall:

@@ -9,15 +9,18 @@ type Format struct {
 	Help    string
 }
 
-var numbers = []Kind{Int, Enumer, Bool}
+var (
+	numbers    = []Kind{Int, Enumer, Bool}
+	quantities = []Kind{Int, Float, Hist} // of a histogram: the bounds of its buckets
+)
 
 // Formats lists the formats by name.
 var Formats = map[string]Format{
 	"dec":      {Plain, numbers, Int, "a decimal number"},
 	"hex":      {Hex, []Kind{Int, Enumer, Bytes}, Void, "hexadecimal: 0x1f, or bytes as 001f"},
 	"time":     {Time, []Kind{Int}, Void, "ns of CLOCK_MONOTONIC as wall-clock time"},
-	"duration": {Duration, []Kind{Int}, Void, "ns as 1.234ms"},
-	"size":     {ByteSize, []Kind{Int}, Void, "bytes as 4.0KiB"},
+	"duration": {Duration, quantities, Void, "ns as 1.234ms"},
+	"size":     {ByteSize, quantities, Void, "bytes as 4.0KiB"},
 	"port":     {Port, []Kind{Int}, Void, "a port number"},
 	"errno":    {Errno, []Kind{Int}, Void, "a negative error number by name: -ENOENT"},
 	"ksym":     {Symbol, []Kind{Int}, Void, "a kernel address as symbol+offset"},

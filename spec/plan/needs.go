@@ -12,6 +12,13 @@ type MemberPath struct {
 // names: the checker adds these members to Plan.Structs. owner includes the programs
 // that note who opens sockets.
 var Needs = map[string][]MemberPath{
+	"ustack": {
+		{"struct", "task_struct", "self_exec_id", "u64"},
+		{"struct", "task_struct", "group_leader", "struct task_struct *"},
+		{"struct", "task_struct", "start_boottime", "u64"},
+		{"struct", "task_struct", "mm", "struct mm_struct *"},
+		{"struct", "task_struct", "flags", "unsigned int"},
+	},
 	"ppid": {
 		{"struct", "task_struct", "real_parent", "struct task_struct *"},
 		{"struct", "task_struct", "tgid", "pid_t"},

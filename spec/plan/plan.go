@@ -14,8 +14,10 @@
 // sock_common, with the one member read of each) and a Record of 16 bytes.
 package plan
 
+import "slices"
+
 // Version is the version of the stored form. A bundle of another version is not read.
-const Version = 1
+const Version = 4
 
 // Plan is one tracer, ready to be printed as C and to be run.
 type Plan struct {
@@ -25,20 +27,40 @@ type Plan struct {
 	File        string // base name of the spec, as #line and diagnostics give it
 	Line        int    // of the name, for statements that belong to no probe
 	Params      []Param
-	Constants   []Constant // enumerators and macros the expressions use, sorted by name
-	Enums       []Enum     // names of enum values, for rendering; Type.Enum indexes it
-	Structs     []Struct   // what is read of kernel types, each before its first use by value
-	Record      Record
+	Constants   []Constant  // enumerators and macros the expressions use, sorted by name
+	Enums       []Enum      // names of enum values, for rendering; Type.Enum indexes it
+	Structs     []Struct    // what is read of kernel types, each before its first use by value
+	Histograms  []Histogram // Type.Hist indexes it
+	Record      Record      // one record as the output gets it; of a table: one row, made in user space
+	Maps        []Map       // what is kept between events: state, span, table
+	Span        *Span       // or nil
+	Table       *Table      // of channel map, else nil
 	Bodies      []Body
-	Probes      []Probe // what the spec asks to trace, in its order
+	Probes      []Probe // what is traced, in the spec's order
 	Owners      *Owners // how owner(sk) is known, or nil when no field asks
+	Stacks      *Stacks // how kstack and ustack are kept, or nil when no expression asks
 	Channel     Channel
 	Output      Output
 	Limits      Limits
 	C           *Escape // the spec's own C, or nil
 	Warnings    []Warning
+	Arch        string // of the kernel to trace, as GOARCH spells it
 	Kernel      string // release of the kernel whose BTF the spec was checked against
+	Direct      bool   // numbers and pointers are loaded through bpf_rdonly_cast, not copied by a helper: the kernel can (Linux 6.17)
+	Facts       []Fact // what else is taken for granted of that kernel's types
 }
+
+// Fact is something of a kernel's types that the plan depends on and that neither its
+// Structs nor its Attachments show. Exactly one of Lacks and Size says what.
+type Fact struct {
+	Struct string // the tag
+	Union  bool
+	Lacks  string `json:",omitempty"` // a path of members that the type does not have, AnyElement for one of an array: sk_socket.wq
+	Size   int    `json:",omitempty"` // bytes of the type: sizeof, and how far apart elements of an array lie
+}
+
+// AnyElement is an element of an array in the path of a Fact.
+const AnyElement = "[]"
 
 // Warning is what the checker had to say about a spec that it passed.
 type Warning struct {
@@ -54,6 +76,7 @@ type Param struct {
 	Default string // as the flag would be written; meaningful when Given
 	Given   bool   // whether the spec has a default
 	Help    string
+	Fixed   bool // a part of a probe's target: the tracer is made for its Default, and takes no other value
 	Line    int
 }
 
@@ -109,13 +132,35 @@ type Field struct {
 	Line   int
 }
 
-// Body is one C function: filters, then one assignment per field.
+// Field returns the index of the field of that name, or -1.
+func (r *Record) Field(name string) int {
+	return slices.IndexFunc(r.Fields, func(f Field) bool { return f.Name == name })
+}
+
+// Body is one C function. What it does is done in this order:
+//
+//  1. Unless all of Span.When hold the body ends here. A span is closed (CloseSpan):
+//     without one the body ends here.
+//  2. Filters: unless all hold the body ends here.
+//  3. A record or a row is made, when Emits says so and every entry of another map is
+//     there that its fields read outside of ??, if, && and ||.
+//  4. A span is opened, marked or cancelled; Saves; Deletes. All of them read maps as they
+//     were before the body changed any.
 type Body struct {
 	Name    string // C identifier
 	Line    int    // of the probe in the spec
 	Args    []Arg  // typed parameters of the function, only those used
 	Filters []Filter
-	Fields  []Assign // by column; the fields this probe has
+	Emits   bool     // a record, or an update of the table
+	Fields  []Assign // of a record, into Record.Fields, or of a table's key, into Map.Key.Fields; those this probe has
+	Updates []Update // of a table
+	Span    *SpanStep
+	Saves   []Save
+	Deletes []Delete
+	// Again says that the body is an iterator's: it gives 1 where its record found no
+	// room, and counts nothing as lost, since the kernel then calls it for the same object
+	// once more (bpf_iter_run_prog, kernel/bpf/bpf_iter.c, Linux 5.8). Otherwise it gives 0.
+	Again bool
 }
 
 // Arg is one argument of a probe, by its kernel name ("retval" for a return value).
@@ -145,34 +190,67 @@ type Probe struct {
 	Line         int
 	Alternatives []Attachment
 	Refused      []string // alternatives ruled out while checking, each "KIND:TARGET: why"
+	Passed       int      `json:",omitempty"` // how many of these the spec would rather have than the first that is left
 }
 
 // Attachment is one way to attach one body: a BPF program of its own.
 type Attachment struct {
 	Kind    AttachKind
-	Target  string   // kernel symbol, or category:name of a tracepoint
-	Program string   // name of the C program
-	Body    int      // index into Plan.Bodies, -1 for a program of a template (owners)
-	Args    []Source // where each of the body's Args comes from, same order
+	Target  string // see the kinds
+	Program string // name of the C program
+	Object  int    // of an iterator: the slot of ctx that is NULL when there is no object any more, for which no body is called; 0 for other kinds
+	Calls   []Call // in the order in which the program calls them; none for a program of a template (owners)
+}
+
+// Call is one body that a program calls.
+type Call struct {
+	Body int      // index into Plan.Bodies
+	Args []Source // where each of the body's Args comes from, same order
 }
 
 // AttachKind is a kind of BPF program and its attach point.
 type AttachKind string
 
 const (
-	RawTracepoint AttachKind = "rawtracepoint"
-	Tracepoint    AttachKind = "tracepoint"
-	Kprobe        AttachKind = "kprobe"
+	RawTracepoint AttachKind = "rawtracepoint" // NAME
+	Tracepoint    AttachKind = "tracepoint"    // CATEGORY:NAME
+	Kprobe        AttachKind = "kprobe"        // a kernel function, as for the next three
 	Kretprobe     AttachKind = "kretprobe"
 	Fentry        AttachKind = "fentry"
 	Fexit         AttachKind = "fexit"
-	Iterator      AttachKind = "iter"
+	Iterator      AttachKind = "iter" // what is iterated over: task, task_file, tcp
+
+	// In user space. BINARY is a path, the name of a program in $PATH, or a library
+	// without its version (libc): package binary finds it when the tracer starts.
+	Uprobe    AttachKind = "uprobe"    // BINARY:SYMBOL, BINARY:SYMBOL+0x10, BINARY:0x1234 (a file offset) or BINARY:PATTERN with * for any text
+	Uretprobe AttachKind = "uretprobe" // BINARY:SYMBOL or BINARY:PATTERN
+	USDT      AttachKind = "usdt"      // BINARY:PROVIDER:NAME
+
+	// At intervals: hz:99 (times a second), s:1, ms:10, us:100.
+	Profile  AttachKind = "profile"  // on each CPU
+	Interval AttachKind = "interval" // on one CPU
+
+	// Each so many times that something happens, on each CPU: EVENT:COUNT, EVENT for 1.
+	Software AttachKind = "software" // page-faults (enum perf_sw_ids)
+	Hardware AttachKind = "hardware" // cache-misses (enum perf_hw_id)
+
+	// Once, in the tracer's own process; the target is empty.
+	Begin AttachKind = "begin" // when everything else is attached
+	End   AttachKind = "end"   // when everything else is detached
 )
+
+// UserSpace reports whether the arguments of a kind's probes are values of a process:
+// addresses among them lead into user memory.
+func (k AttachKind) UserSpace() bool { return k == Uprobe || k == Uretprobe || k == USDT }
+
+// Fires reports whether programs of a kind run by themselves, when something happens.
+// Those of the others run when the runtime says so.
+func (k AttachKind) Fires() bool { return k != Iterator && k != Begin && k != End }
 
 // Source says where a program finds one argument.
 type Source struct {
 	From  SourceKind
-	Index int // Slot: 8-byte slot of ctx; Register: number of the argument, from 0; Context: byte offset
+	Index int // Slot: 8-byte slot of ctx; Register, GoRegister, Note: number of the argument, from 0; Context: byte offset
 	Size  int // Context: bytes to load (1, 2, 4, 8); a __data_loc word is loaded as 4
 }
 
@@ -181,10 +259,22 @@ type SourceKind string
 
 const (
 	Slot     SourceKind = "slot"     // ctx[Index]: raw tracepoints, fentry, fexit (the return value too)
-	Register SourceKind = "register" // an argument register in struct pt_regs: kprobes
-	Return   SourceKind = "return"   // the return register in struct pt_regs: kretprobes
-	Context  SourceKind = "context"  // a member of a tracepoint's record
-	Dynamic  SourceKind = "dynamic"  // ctx + (the low 16 bits of the __data_loc word at Index): a kernel string
+	Register SourceKind = "register" // an argument register in struct pt_regs: kprobes, uprobes
+	Return   SourceKind = "return"   // the return register in struct pt_regs: kretprobes, uretprobes
+	// GoRegister is an argument register as functions of Go use them (ABIInternal): an
+	// alternative for binaries of Go, as Register is one for all others.
+	GoRegister SourceKind = "goregister"
+	// Note is where the note of a USDT probe says. The program calls
+	//
+	//	static __attribute__((noinline, used)) long usdt_argument_INDEX(struct registers *ctx, u64 *value)
+	//
+	// whose instructions the runtime writes anew for each layout of arguments that it finds
+	// among a probe's sites. It gives 0 and the value extended to 64 bits as its note says,
+	// or a negative errno: then the event counts as a failed read and goes no further.
+	Note    SourceKind = "note"
+	Context SourceKind = "context" // a member of a tracepoint's record
+	Within  SourceKind = "within"  // ctx + Index: the address of an array in a tracepoint's record
+	Dynamic SourceKind = "dynamic" // ctx + (the low 16 bits of the __data_loc word at Index): a kernel string
 )
 
 // Owners says how the owner of a socket is learnt: programs that note who opens,
@@ -206,21 +296,34 @@ type Channel struct {
 type ChannelKind string
 
 const (
-	Ringbuf ChannelKind = "ringbuf"
-	Perfbuf ChannelKind = "perfbuf"
+	Ringbuf    ChannelKind = "ringbuf"
+	Perfbuf    ChannelKind = "perfbuf"
+	MapChannel ChannelKind = "map" // Plan.Table says more; Size is 0
 )
 
 // Output is what the spec asks for; flags of the command line stand above it.
 type Output struct {
 	Format  string   // table, json, csv
 	Columns []string // the columns to show, in order; empty for all
+
+	// Of a table:
+	Interval int64     // ns between two reports; 0 for one at the end
+	Keep     bool      // a report says what was counted since the start, not since the report before
+	Sort     []SortKey // the first is the most important; empty for the order of the columns
+	Top      int       // how many rows are shown; 0 for all
+}
+
+// SortKey is a column that rows are sorted by.
+type SortKey struct {
+	Field      int // in Record.Fields
+	Descending bool
 }
 
 // Limits end or thin a run.
 type Limits struct {
 	Rate     uint64 // records per second, enforced in the kernel; 0 for none
 	Duration int64  // ns; 0 for none
-	Count    uint64 // records; 0 for none
+	Count    uint64 // records, of a table reports; 0 for none
 }
 
 // Escape is the spec's own C: restricted functions that expressions may call.

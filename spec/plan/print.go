@@ -18,17 +18,8 @@ func (p *Plan) String() string {
 		}
 		fmt.Fprintf(&b, "param %s: %s%s\n", a.Name, list, a.Type)
 	}
-	fmt.Fprintf(&b, "record %d bytes\n", p.Record.Size)
-	if p.Record.Absent >= 0 {
-		fmt.Fprintf(&b, "%6d absent\n", p.Record.Absent)
-	}
-	for _, f := range p.Record.Fields {
-		fmt.Fprintf(&b, "%6d %s: %s", f.Offset, f.Name, f.Type)
-		if f.Bit >= 0 {
-			fmt.Fprintf(&b, ", bit %d", f.Bit)
-		}
-		b.WriteByte('\n')
-	}
+	p.Record.list(&b, "record", "")
+	p.listMaps(&b)
 	for _, s := range p.Structs {
 		fmt.Fprintf(&b, "%s\n", s)
 	}
@@ -36,8 +27,13 @@ func (p *Plan) String() string {
 		fmt.Fprintf(&b, "probe %s\n", r.Name)
 		for _, a := range r.Alternatives {
 			fmt.Fprintf(&b, "  %s:%s as %s", a.Kind, a.Target, a.Program)
-			for i, s := range a.Args {
-				fmt.Fprintf(&b, ", %s from %s %d", p.Bodies[a.Body].Args[i].Name, s.From, s.Index)
+			for _, call := range a.Calls {
+				if len(a.Calls) > 1 {
+					fmt.Fprintf(&b, ", %s", p.Bodies[call.Body].Name)
+				}
+				for i, s := range call.Args {
+					fmt.Fprintf(&b, ", %s from %s %d", p.Bodies[call.Body].Args[i].Name, s.From, s.Index)
+				}
 			}
 			b.WriteByte('\n')
 		}
@@ -54,11 +50,97 @@ func (p *Plan) String() string {
 			}
 			b.WriteByte('\n')
 		}
-		for _, a := range body.Fields {
-			fmt.Fprintf(&b, "  %s = %s\n", p.Record.Fields[a.Field].Name, a.Expr)
-		}
+		p.listSteps(&b, &body)
 	}
 	return b.String()
+}
+
+// list prints a record's layout.
+func (r *Record) list(b *strings.Builder, what, indent string) {
+	fmt.Fprintf(b, "%s%s %d bytes\n", indent, what, r.Size)
+	if r.Absent >= 0 {
+		fmt.Fprintf(b, "%s%6d absent\n", indent, r.Absent)
+	}
+	for _, f := range r.Fields {
+		fmt.Fprintf(b, "%s%6d %s: %s", indent, f.Offset, f.Name, f.Type)
+		if f.Bit >= 0 {
+			fmt.Fprintf(b, ", bit %d", f.Bit)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// listMaps prints the maps and how a table's rows are made of one.
+func (p *Plan) listMaps(b *strings.Builder) {
+	for i := range p.Maps {
+		m := &p.Maps[i]
+		fmt.Fprintf(b, "map %s: %s of %d for %s, on full %s", m.Name, m.Type, m.Entries, m.Use, m.OnFull)
+		if m.Depth > 0 {
+			fmt.Fprintf(b, ", %d deep", m.Depth)
+		}
+		b.WriteByte('\n')
+		m.Key.list(b, "key", "  ")
+		m.Value.list(b, "value", "  ")
+	}
+	if p.Span != nil {
+		fmt.Fprintf(b, "span in %s: %s\n", p.Maps[p.Span.Map].Name, strings.Join(p.Span.Stages, ", "))
+	}
+	if p.Table == nil {
+		return
+	}
+	for i, c := range p.Table.Cells {
+		fmt.Fprintf(b, "cell %d: %s in %s\n", i, c.Kind, p.Maps[p.Table.Map].Value.Fields[c.Field].Name)
+	}
+	for i, c := range p.Table.Columns {
+		if c.Expr == nil {
+			fmt.Fprintf(b, "column %s: key %s\n", p.Record.Fields[i].Name, p.Maps[p.Table.Map].Key.Fields[c.Key].Name)
+			continue
+		}
+		fmt.Fprintf(b, "column %s: %s\n", p.Record.Fields[i].Name, c.Expr)
+	}
+}
+
+// listSteps prints what a body does once its filters have passed.
+func (p *Plan) listSteps(b *strings.Builder, body *Body) {
+	assign := func(what string, r *Record, list []Assign) {
+		for _, a := range list {
+			fmt.Fprintf(b, "  %s%s = %s\n", what, r.Fields[a.Field].Name, a.Expr)
+		}
+	}
+	fields := &p.Record
+	if p.Table != nil {
+		fields = &p.Maps[p.Table.Map].Key
+	}
+	if s := body.Span; s != nil {
+		fmt.Fprintf(b, "  %s span[%s]\n", s.Action, list(s.Key))
+		assign("  ", &p.Maps[p.Span.Map].Value, s.Values)
+	}
+	assign("", fields, body.Fields)
+	for _, u := range body.Updates {
+		fmt.Fprintf(b, "  cell %d", u.Cell)
+		if u.Value != nil {
+			fmt.Fprintf(b, " takes %s", u.Value)
+		}
+		if u.When != nil {
+			fmt.Fprintf(b, " when %s", u.When)
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range body.Saves {
+		fmt.Fprintf(b, "  save %s[%s]\n", p.Maps[s.Map].Name, list(s.Key))
+		assign("  ", &p.Maps[s.Map].Value, s.Values)
+	}
+	for _, d := range body.Deletes {
+		fmt.Fprintf(b, "  delete %s[%s]\n", p.Maps[d.Map].Name, list(d.Key))
+	}
+}
+
+func list(all []Expr) string {
+	texts := make([]string, len(all))
+	for i, e := range all {
+		texts[i] = e.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 // String writes an expression in full: operands before types, every read, conversion
@@ -99,6 +181,19 @@ func (e Expr) String() string {
 		return args[0] + "." + e.Name
 	case OpInParam:
 		return "(" + args[0] + " in $" + e.Name + ")"
+	case OpStack:
+		if len(args) == 1 {
+			return "usym(" + args[0] + ")"
+		}
+		return fmt.Sprintf("%cstack(%d)", "ku"[map[bool]int{true: 1}[e.Type.User]], e.Int)
+	case OpEntry, OpHas:
+		return fmt.Sprintf("%s(%d[%s].%s)", e.Op, e.Int, strings.Join(args, ", "), e.Name)
+	case OpKept:
+		return "start." + e.Name
+	case OpCell:
+		return "cell " + strconv.FormatInt(e.Int, 10)
+	case OpQuantile:
+		return fmt.Sprintf("quantile(%s, %d)", args[0], e.Int)
 	case OpCall, OpC:
 		return e.Name + "(" + strings.Join(args, ", ") + ")"
 	}

@@ -14,8 +14,9 @@ type Type struct {
 	ElemSize   int     `json:",omitempty"` // Pointer, Array: size in bytes of what it leads to or holds, 0 if unknown
 	ElemSigned bool    `json:",omitempty"` // Pointer, Array of Int
 	Union      bool    `json:",omitempty"` // Pointer to, or Struct that is, a union
-	User       bool    `json:",omitempty"` // Pointer into user memory
+	User       bool    `json:",omitempty"` // Pointer into user memory; Stack of a process; Int of a process that may be an address
 	Len        int     `json:",omitempty"` // Array: number of elements
+	Hist       int     `json:",omitempty"` // Hist: index into Plan.Histograms plus one
 }
 
 // Kind is the shape of a value.
@@ -35,6 +36,9 @@ const (
 	Prefix    Kind = "prefix" // a network, only as the type of a param
 	Flow      Kind = "flow"   // FlowSize bytes, see there
 	Owner     Kind = "owner"  // OwnerSize bytes, see there
+	Stack     Kind = "stack"  // StackSize bytes, see Stacks: the number of a stack, 0 for an empty one; User says whose
+	Float     Kind = "float"  // 8 bytes, IEEE 754 binary64; only in a table's rows
+	Hist      Kind = "hist"   // the u64 counts of a Histogram's buckets; Meaning is that of the values counted
 )
 
 // A Flow in a record: the addresses as IP, then the ports in host order, then zeros.
@@ -68,7 +72,7 @@ const (
 	ByteSize Meaning = "size"     // bytes, written as 4.0KiB
 	Port     Meaning = "port"     // host order
 	Errno    Meaning = "errno"    // negative: its name (-ENOENT); else the number
-	Symbol   Meaning = "ksym"     // a kernel address
+	Symbol   Meaning = "ksym"     // a kernel address; of a Stack, the address that is its one frame
 	Syscall  Meaning = "syscall"  // a system call's number
 	Signal   Meaning = "signal"
 	Mode     Meaning = "mode"   // st_mode: drwxr-xr-x
@@ -87,6 +91,8 @@ func (t Type) Align() int {
 		return FlowAlign
 	case Owner:
 		return OwnerAlign
+	case Hist:
+		return 8
 	}
 	return max(1, t.Size)
 }

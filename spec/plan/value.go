@@ -243,6 +243,36 @@ func parseSize(text string) (uint64, error) {
 	return 0, errors.New("is not a size such as 4096 or 4KiB")
 }
 
+// Word is the word that declares the param's type: u16, duration, [string(64)].
+func (p Param) Word(enums []Enum) string {
+	word := TypeWord(p.Type)
+	if e := p.Type.Enum; e > 0 && e <= len(enums) {
+		word = enums[e-1].Name
+	}
+	if p.List {
+		return "[" + word + "]"
+	}
+	return word
+}
+
+// TypeWord is the word that declares a param's type, but for an enum, which has a name.
+func TypeWord(t Type) string {
+	switch {
+	case t.Kind == String && t.Size != stringSize:
+		return fmt.Sprintf("string(%d)", t.Size)
+	case t.Kind == Prefix:
+		return "cidr"
+	case t.Meaning == Duration || t.Meaning == ByteSize:
+		return string(t.Meaning)
+	case t.Kind == Int:
+		return typeName(t)
+	}
+	return string(t.Kind)
+}
+
+// stringSize is the size of a param of type string.
+const stringSize = 64
+
 // typeName is the language's name of a number's type: u16, s64.
 func typeName(t Type) string {
 	sign := "u"

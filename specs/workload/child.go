@@ -16,9 +16,9 @@ type request struct {
 	Do     string         // one of orders
 	Socket int            // the number by which the parent calls the socket
 	Addr   netip.AddrPort // listen: with port 0; connect, begin: of the peer
-	Size   int            // send: bytes of the first call; see sendSize
-	Count  int            // send, open: calls
-	Dir    string         // open: see openName
+	Size   int            // send: bytes of the first call; see sendSize; receive: bytes in all
+	Count  int            // send, open, read: calls
+	Dir    string         // open: see openName; read: the disk's file
 	Leave  Leave          // finish
 }
 
@@ -28,6 +28,7 @@ type reply struct {
 	Local    netip.AddrPort // of the socket
 	State    State
 	Unacked  uint32 // segments on their way
+	Segments uint32 // that have come for the socket
 	Returned []int  // what each call returned; a negative errno when it failed
 }
 
@@ -45,8 +46,10 @@ var orders = map[string]func(*child, *request, *reply) error{
 	"begin":   opens(func(q *request) (socket, error) { return connectTo(q.Addr, unix.SOCK_NONBLOCK) }),
 	"accept":  (*child).accept,
 	"send":    (*child).send,
+	"receive": (*child).receive,
 	"finish":  (*child).finish,
 	"open":    (*child).open,
+	"read":    (*child).read,
 }
 
 // opens turns a way to open a socket into an order.
@@ -81,6 +84,22 @@ func (c *child) send(q *request, r *reply) error {
 			return err
 		}
 		r.Returned = append(r.Returned, n)
+	}
+	return nil
+}
+
+// receive waits for q.Size bytes and reads no more.
+func (c *child) receive(q *request, _ *reply) error {
+	for left := q.Size; left > 0; {
+		n, err := unix.Read(int(c.sockets[q.Socket]), make([]byte, left))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case n == 0:
+			return fmt.Errorf("the peer left %d bytes early", left)
+		}
+		left -= max(n, 0)
 	}
 	return nil
 }
@@ -126,7 +145,7 @@ func (c *child) obey(q *request) *reply {
 	if err != nil {
 		return fail(err)
 	}
-	r.State, r.Unacked = State(info.State), info.Unacked
+	r.State, r.Unacked, r.Segments = State(info.State), info.Unacked, info.Segs_in
 	if r.Local, err = s.local(); err != nil {
 		return fail(err)
 	}

@@ -19,13 +19,19 @@ typedef _Bool bool;
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_F_USER_STACK = 256,
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LRU_PERCPU_HASH = 10,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -73,7 +79,7 @@ static u32 fold(u64 x)
 {
 	return x ^ x >> 32 ^ bpf_get_smp_processor_id();
 }
-#line 77 "escape.bpf.c"
+#line 83 "escape.bpf.c"
 
 
 /*
@@ -123,6 +129,6 @@ SEC("raw_tp/sys_enter") int escape_rawtracepoint(u64 *ctx)
 #line 2 "escape.yaml"
 	return escape(ctx[1]);
 }
-#line 127 "escape.bpf.c"
+#line 133 "escape.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -19,13 +19,19 @@ typedef _Bool bool;
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_F_USER_STACK = 256,
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LRU_PERCPU_HASH = 10,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -268,9 +274,12 @@ static __always_inline int opens(const char *filename, s32 flags)
 #line 2 "opens.yaml"
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 #line 2 "opens.yaml"
-	if (!e)
+	if (!e) {
 #line 2 "opens.yaml"
-		goto full;
+		count_one(&lost);
+#line 2 "opens.yaml"
+		goto out;
+	}
 #line 10 "opens.yaml"
 	pid_tgid = bpf_get_current_pid_tgid();
 #line 10 "opens.yaml"
@@ -293,11 +302,6 @@ static __always_inline int opens(const char *filename, s32 flags)
 	e->absent = absent;
 #line 2 "opens.yaml"
 	bpf_ringbuf_submit(e, idle ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-#line 2 "opens.yaml"
-	goto out;
-full:
-#line 2 "opens.yaml"
-	count_one(&lost);
 out:
 #line 2 "opens.yaml"
 	s->busy = 0;
@@ -316,6 +320,6 @@ SEC("tracepoint/syscalls/sys_enter_openat") int opens_tracepoint(void *ctx)
 #line 2 "opens.yaml"
 	return opens((const char *)*(u64 *)(ctx + 24), *(s64 *)(ctx + 32));
 }
-#line 320 "opens.bpf.c"
+#line 324 "opens.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -20,13 +20,19 @@ typedef _Bool bool;
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_F_USER_STACK = 256,
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LRU_PERCPU_HASH = 10,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -82,6 +88,7 @@ struct owner_entry {
 /* arch/x86/include/asm/ptrace.h; x86-64 psABI 3.2.3 */
 struct registers {
 	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	u64 orig_ax, ip, cs, flags, sp;
 };
 #define ARGUMENT_0(ctx) ((ctx)->di)
 #define ARGUMENT_1(ctx) ((ctx)->si)
@@ -292,6 +299,8 @@ static __always_inline void count_one(u64 *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+#define EEXIST 17	/* include/uapi/asm-generic/errno-base.h */
+
 /* Whether there is an error; a failed read is counted. */
 static __always_inline bool failed(long err)
 {
@@ -483,8 +492,6 @@ static __always_inline long owner_of(struct owner *to, const struct sock *sk)
 	}
 	return 0;
 }
-
-#define EEXIST 17	/* include/uapi/asm-generic/errno-base.h */
 
 /* Notes that a task's process opened sk. What cannot be read is forgotten, not guessed. */
 static __always_inline void owner_note(const struct sock *sk, const struct socket *socket,
@@ -724,7 +731,7 @@ SEC("raw_tp/tcp_retransmit_skb") int tcpretrans_rawtracepoint(u64 *ctx)
 #line 7 "tcpretrans.yaml"
 	return tcpretrans((const struct sock *)ctx[0]);
 }
-#line 728 "tcpretrans.bpf.c"
+#line 735 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
@@ -732,7 +739,7 @@ SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ctx[0], ctx[4]);
 }
-#line 736 "tcpretrans.bpf.c"
+#line 743 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct registers *ctx)
@@ -740,7 +747,7 @@ SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct re
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ARGUMENT_0(ctx), ARGUMENT_4(ctx));
 }
-#line 744 "tcpretrans.bpf.c"
+#line 751 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
@@ -748,7 +755,7 @@ SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ctx[0], (const struct socket *)ctx[1]);
 }
-#line 752 "tcpretrans.bpf.c"
+#line 759 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
@@ -756,7 +763,7 @@ SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ARGUMENT_0(ctx), (const struct socket *)ARGUMENT_1(ctx));
 }
-#line 760 "tcpretrans.bpf.c"
+#line 767 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
@@ -764,7 +771,7 @@ SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 768 "tcpretrans.bpf.c"
+#line 775 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
@@ -772,7 +779,7 @@ SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 776 "tcpretrans.bpf.c"
+#line 783 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
@@ -780,7 +787,7 @@ SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 784 "tcpretrans.bpf.c"
+#line 791 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
@@ -788,7 +795,7 @@ SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_destroyed((const struct sock *)ctx[0]);
 }
-#line 792 "tcpretrans.bpf.c"
+#line 799 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("iter/task_file") int owner_sweep(u64 *ctx)
@@ -796,6 +803,6 @@ SEC("iter/task_file") int owner_sweep(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_swept((const struct task_struct *)ctx[1], (const struct file *)ctx[3]);
 }
-#line 800 "tcpretrans.bpf.c"
+#line 807 "tcpretrans.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

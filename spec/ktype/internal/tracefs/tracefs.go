@@ -39,7 +39,7 @@ func Open() (*FS, error) {
 			return &FS{root}, nil
 		}
 	}
-	root, err := detached()
+	root, err := detached("tracefs")
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return nil, fmt.Errorf("read tracefs: it takes CAP_SYS_ADMIN, or tracefs mounted and readable at %s: %w", mounts[0], err)
@@ -51,8 +51,9 @@ func Open() (*FS, error) {
 	return &FS{root}, nil
 }
 
-func detached() (*os.File, error) {
-	context, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
+// detached mounts a file system of a type where nobody sees it.
+func detached(kind string) (*os.File, error) {
+	context, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func detached() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(mount), "tracefs"), nil
+	return os.NewFile(uintptr(mount), kind), nil
 }
 
 // open opens a file or folder below the root for reading.
@@ -111,4 +112,21 @@ func (t *FS) Folders(name string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// OpenDebugfs opens debugfs in the same way: where it is mounted, else a mount of its own.
+func OpenDebugfs() (*FS, error) {
+	const at = "/sys/kernel/debug"
+	if entries, err := os.ReadDir(at); err == nil && len(entries) > 0 {
+		root, err := os.Open(at)
+		if err != nil {
+			return nil, err
+		}
+		return &FS{root}, nil
+	}
+	root, err := detached("debugfs")
+	if err != nil {
+		return nil, fmt.Errorf("read debugfs: %w", err)
+	}
+	return &FS{root}, nil
 }

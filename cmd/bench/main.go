@@ -1,0 +1,63 @@
+// Command bench measures ebgen beside its peers and beside hand-written C, on the same
+// work and in turns, and writes docs/benchmarks.md. scripts/bench builds what it runs.
+//
+//	bench -rounds 5 -o docs/benchmarks.md
+//	bench loop 1000003 250000      that many calls, at that rate a second: ns, and of the fastest beat
+//
+// All tracers watch readahead(2) of a file that is not open: hardly any other program
+// calls it, it costs the kernel next to nothing, and it has arguments to print and count.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == "loop" {
+		calls, _ := strconv.Atoi(os.Args[2])
+		rate, _ := strconv.Atoi(os.Args[3])
+		took, fastest := loop(calls, rate)
+		fmt.Println(took.Nanoseconds(), fastest.Nanoseconds())
+		return
+	}
+	rounds := flag.Int("rounds", 5, "how often each row is measured")
+	budget := flag.Duration("budget", 10*time.Minute, "measure fewer rounds when these would take longer, but one at least")
+	page := flag.String("o", "docs/benchmarks.md", "the page to write")
+	flag.Parse()
+	if err := run(*rounds, *budget, *page); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures all topics and writes the page, which appears complete or not at all.
+func run(rounds int, budget time.Duration, page string) error {
+	dir, err := os.MkdirTemp("/dev/shm", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{rounds: rounds, budget: budget, dir: dir, failed: map[string]string{}}
+	before := load()
+	var tables []*table
+	for _, topic := range topics {
+		t, err := topic(b)
+		if err != nil {
+			return err
+		}
+		tables = append(tables, t...)
+	}
+	sizes, err := sizes()
+	if err != nil {
+		return err
+	}
+	text := b.page(append(tables, sizes), before, load())
+	if err := os.WriteFile(page+".new", []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(page+".new", page)
+}

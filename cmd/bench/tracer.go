@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// patience is for what ought to happen soon.
+const patience = 30 * time.Second
+
+// tracer is a running tool.
+type tracer struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	before ebpf.ProgramID // programs of later ids are the tracer's
+	ended  chan error
+}
+
+// start runs a tool on tracerCPU, alone there but for what else the machine does.
+func (b *bench) start(t tool, stdout io.Writer) (*tracer, error) {
+	words := t.words()
+	r := &tracer{cmd: exec.Command(words[0], words[1:]...), ended: make(chan error, 1)}
+	r.cmd.Stdout, r.cmd.Stderr = stdout, &r.stderr
+	r.cmd.Env = append(os.Environ(), "BPFTRACE_MAP_KEYS_MAX=131072", "BPFTRACE_STRLEN=64")
+	if t.cold {
+		cache, err := os.MkdirTemp(b.dir, "cache")
+		if err != nil {
+			return nil, err
+		}
+		r.cmd.Env = append(r.cmd.Env, "XDG_CACHE_HOME="+cache)
+	}
+	r.before = lastProgram()
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	return r, nil
+}
+
+// stop interrupts the tool, as Ctrl-C does, and returns how long it took to end. One
+// that does not is interrupted again, for bpftrace sometimes goes on after the first.
+func (r *tracer) stop() (time.Duration, error) {
+	start := time.Now()
+	for time.Since(start) < patience {
+		_ = r.cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-r.ended:
+			return time.Since(start), nil
+		case <-time.After(patience / 2):
+		}
+	}
+	_ = r.cmd.Process.Kill()
+	<-r.ended
+	return 0, errors.New("it did not end")
+}
+
+// ready makes calls until so many programs of the tracer have seen one.
+func (r *tracer) ready(programs int) error {
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		return err
+	}
+	defer stats.Close()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		call(0)
+		if r.ran().programs >= programs {
+			return nil
+		}
+		select {
+		case err := <-r.ended:
+			return fmt.Errorf("%w: %s", err, cause(r.stderr.String()))
+		default:
+		}
+	}
+	_, _ = r.stop()
+	return errors.New("its programs did not run")
+}
+
+// spent is what the kernel says of a tracer's programs.
+type spent struct {
+	programs int // that have run
+	time     time.Duration
+}
+
+// ran adds up the programs that came with the tracer. What another program on the
+// machine loads meanwhile is not seen, unless it runs.
+func (r *tracer) ran() spent {
+	var s spent
+	for id, err := ebpf.ProgramGetNextID(r.before); err == nil; id, err = ebpf.ProgramGetNextID(id) {
+		p, err := ebpf.NewProgramFromID(id)
+		if err != nil {
+			continue // it has gone
+		}
+		if stats, err := p.Stats(); err == nil && stats.RunCount > 0 {
+			s.programs++
+			s.time += stats.Runtime
+		}
+		p.Close()
+	}
+	return s
+}
+
+// lastProgram is the highest id of a loaded program; ids are given out in a circle that
+// no machine closes (idr_alloc_cyclic in bpf_prog_alloc_id, kernel/bpf/syscall.c, Linux 6.18).
+func lastProgram() ebpf.ProgramID {
+	last := ebpf.ProgramID(0)
+	for id, err := ebpf.ProgramGetNextID(0); err == nil; id, err = ebpf.ProgramGetNextID(id) {
+		last = id
+	}
+	return last
+}
+
+// pin moves every thread of the tool to tracerCPU.
+func (r *tracer) pin() {
+	var set unix.CPUSet
+	set.Set(tracerCPU)
+	for _, task := range r.tasks() {
+		tid := 0
+		if _, err := fmt.Sscan(filepath.Base(task), &tid); err == nil {
+			_ = unix.SchedSetaffinity(tid, &set)
+		}
+	}
+}
+
+func (r *tracer) tasks() []string {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", r.cmd.Process.Pid))
+	return tasks
+}
+
+// cpu is the time that the tool's threads have run (proc_pid_schedstat, Linux 6.18).
+func (r *tracer) cpu() time.Duration {
+	sum := time.Duration(0)
+	for _, task := range r.tasks() {
+		text, _ := os.ReadFile(task + "/schedstat")
+		ns := time.Duration(0)
+		if _, err := fmt.Sscan(string(text), (*int64)(&ns)); err == nil {
+			sum += ns
+		}
+	}
+	return sum
+}
+
+// spentCPU is the tool's CPU time with that of the children that it has waited for, such
+// as a compiler; theirs is known to the tick of 10 ms alone (cutime and cstime of
+// proc_pid_stat(5)).
+func (r *tracer) spentCPU() time.Duration {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+	_, after, _ := strings.Cut(string(text), ") ")
+	ticks := time.Duration(0)
+	if f := strings.Fields(after); len(f) > 14 {
+		for _, field := range f[13:15] {
+			n, _ := strconv.Atoi(field)
+			ticks += time.Duration(n)
+		}
+	}
+	return r.cpu() + ticks*10*time.Millisecond
+}
+
+// idle returns the tool's CPU time once it has worked off what it had: in 0.2 s it ran
+// less than 2 ms.
+func (r *tracer) idle() time.Duration {
+	last := r.cpu()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		time.Sleep(200 * time.Millisecond)
+		now := r.cpu()
+		if now-last < 2*time.Millisecond {
+			return now
+		}
+		last = now
+	}
+	return last
+}
+
+// memory is the tool's resident memory and that of it which is neither file nor map, in
+// bytes.
+func (r *tracer) memory() (rss, anonymous int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	for line := range strings.Lines(string(text)) {
+		_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &rss)
+		_, _ = fmt.Sscanf(line, "RssAnon: %d kB", &anonymous)
+	}
+	return rss << 10, anonymous << 10
+}
+
+// firstRecord returns the time from a tool's exec to the first record of a call of ours,
+// and the CPU time that the tool spent until then.
+func (b *bench) firstRecord(t tool) (took, cpu time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go drip(ctx)
+	read, write, err := os.Pipe()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer read.Close()
+	start := time.Now()
+	r, err := b.start(t, write)
+	if err != nil {
+		return 0, 0, err
+	}
+	write.Close()
+	_ = read.SetReadDeadline(start.Add(patience))
+	seen, buf := []byte(nil), make([]byte, 64<<10)
+	for took == 0 {
+		n, err := read.Read(buf)
+		seen = append(seen, buf[:n]...)
+		if bytes.Contains(seen, []byte(mark)) {
+			took, cpu = time.Since(start), r.spentCPU()
+		} else if err != nil {
+			<-r.ended
+			return 0, 0, fmt.Errorf("no record: %s", cause(string(seen)+r.stderr.String()))
+		}
+	}
+	go io.Copy(io.Discard, read)
+	cancel() // bpftrace ends when no event has come for a while
+	_, err = r.stop()
+	return took, cpu, err
+}
+
+// cause is the line of a tool's complaints that says most: the last, or one about headers.
+func cause(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range lines {
+		if strings.Contains(line, "kernel headers") {
+			return line
+		}
+	}
+	return lines[len(lines)-1]
+}

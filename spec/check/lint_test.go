@@ -1,0 +1,23 @@
+package check
+
+import (
+	"testing"
+
+	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/specs"
+)
+
+// A warning about a spec of the catalogue is a wrong one.
+func TestNoWarningsOfTheCatalogue(t *testing.T) {
+	for _, path := range specs.Paths() {
+		_, text, ok := specs.Find(specs.Title(path))
+		if !ok {
+			t.Fatalf("%s is not found", path)
+		}
+		doc, diags := spec.Parse(path, text)
+		_, diags = Check(doc, diags, kernel(t), Options{Arch: "amd64", Lint: true})
+		for _, d := range diags.All() {
+			t.Errorf("%s", d.Format(diags.File))
+		}
+	}
+}

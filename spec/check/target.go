@@ -1,0 +1,130 @@
+package check
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/spec/ktype"
+	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
+	"github.com/ebgen/ebgen/spec/source"
+)
+
+// reference is a param within a probe.
+var reference = regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`)
+
+// Targets lists the params that probes of a document speak of: `function:$target`. Their
+// values are needed before it is checked.
+func Targets(doc *spec.Document) map[string]bool {
+	names := map[string]bool{}
+	for _, s := range probesOf(doc) {
+		for _, r := range reference.FindAllString(s.Value, -1) {
+			names[r[1:]] = true
+		}
+	}
+	return names
+}
+
+// probesOf lists the scalars of a document that are probes.
+func probesOf(doc *spec.Document) []spec.Scalar {
+	var list []spec.Scalar
+	for _, p := range doc.Probes {
+		list = append(list, p.Targets...)
+	}
+	if doc.Span.Short.Given() {
+		list = append(list, doc.Span.Short)
+	}
+	points := append(append(append([]spec.Point{}, doc.Span.Start...), doc.Span.End...), doc.Span.Cancel...)
+	for _, s := range doc.Stages {
+		points = append(points, s.Points...)
+	}
+	for _, p := range points {
+		list = append(list, p.Probe)
+	}
+	return list
+}
+
+// fixTargets gives the params that probes speak of the value that they have from here on:
+// no other can be given to what is compiled.
+func (c *checker) fixTargets() {
+	for i := range c.params {
+		p := &c.params[i]
+		if p.Fixed = Targets(c.doc)[p.Name]; !p.Fixed {
+			continue
+		}
+		if text, ok := c.options.Values[p.Name]; ok {
+			p.Default, p.Given = text, true
+		}
+		if p.List || p.Type.Kind != plan.String {
+			at := slices.IndexFunc(c.doc.Params, func(d spec.Param) bool { return d.Name.Value == p.Name })
+			c.diags.Errorf(c.doc.Params[at].Type.Span(), "%s is a part of a probe, so it has to be a string", p.Name).Hint = "type: string(256) has room for a path"
+		}
+	}
+}
+
+// substitute puts the values of params into a probe.
+func (c *checker) substitute(s spec.Scalar, a *alternative) (ok bool) {
+	ok = true
+	a.text = reference.ReplaceAllStringFunc(a.text, func(r string) string {
+		var names []string
+		for _, p := range c.params {
+			if p.Name == r[1:] {
+				if p.Given {
+					return p.Default
+				}
+				c.diags.Errorf(s.At(a.span), "%s has no value", r).Hint = "give it a default, or run the spec with --" + strings.ReplaceAll(p.Name, "_", "-")
+				ok = false
+				return r
+			}
+			names = append(names, "$"+p.Name)
+		}
+		if ok = false; !c.misdeclared[r[1:]] {
+			d := c.diags.Errorf(s.At(a.span), "no parameter is named %q", r[1:])
+			if near := ktype.Nearest(r, names); len(near) > 0 {
+				d.Hint = "did you mean " + source.OrList(near) + "?"
+			} else {
+				d.Hint = "declare it: params: {" + r[1:] + ": {type: string(256)}}"
+			}
+		}
+		return r
+	})
+	return ok
+}
+
+// alternative is one spelling between the bars of `a | b`.
+type alternative struct {
+	text string
+	span source.Span // in the probe's scalar
+}
+
+// resolve finds what an alternative means on this kernel: its candidates, or why there
+// are none. A spelling that is wrong on every kernel is reported and gives neither.
+func (c *checker) resolve(s spec.Scalar, a alternative) ([]probe.Candidate, error) {
+	found, err := probe.Find(c.kernel, c.arch, a.text)
+	var wrong *probe.Misspelled
+	if errors.As(err, &wrong) {
+		c.diags.Errorf(s.At(a.span), "%s", wrong.Message).Hint = wrong.Hint
+		return nil, nil
+	}
+	return found, err
+}
+
+// alternatives are the spellings between the bars of a probe `a | b`, with the values of
+// params in them. One that lacks a value is left out, after a complaint.
+func (c *checker) alternatives(s spec.Scalar) []alternative {
+	var list []alternative
+	at := 0
+	for _, part := range strings.Split(s.Value, "|") {
+		text := strings.TrimSpace(part)
+		start := at + strings.Index(part, text)
+		one := alternative{text, source.Span{Start: start, End: start + len(text)}}
+		if c.substitute(s, &one) {
+			list = append(list, one)
+		}
+		at += len(part) + 1
+	}
+	return list
+}
