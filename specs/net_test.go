@@ -3,7 +3,6 @@ package specs_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -73,38 +72,60 @@ func ends(flow map[string]any) (local, remote string) {
 	return at("saddr", "sport"), at("daddr", "dport")
 }
 
+// compare fails the test for each line that is missing and each that is too many.
 func compare(t *testing.T, what string, got, want []string) {
 	t.Helper()
+	for _, l := range beyond(want, got) {
+		t.Errorf("%s: missing: %s", what, l)
+	}
+	for _, l := range beyond(got, want) {
+		t.Errorf("%s: too many: %s", what, l)
+	}
+}
+
+// beyond returns what a list has more than another one, sorted.
+func beyond(list, other []string) (more []string) {
 	count := map[string]int{}
-	for _, l := range want {
+	for _, l := range other {
 		count[l]++
 	}
-	for _, l := range got {
-		count[l]--
-	}
-	for _, l := range slices.Sorted(maps.Keys(count)) {
-		switch {
-		case count[l] > 0:
-			t.Errorf("%s: %d missing: %s", what, count[l], l)
-		case count[l] < 0:
-			t.Errorf("%s: %d too many: %s", what, -count[l], l)
+	for _, l := range slices.Sorted(slices.Values(list)) {
+		if count[l]--; count[l] < 0 {
+			more = append(more, l)
 		}
 	}
+	return more
 }
 
 // TestTCPRetrans wants one record for each segment that the kernel counts in
 // RetransSegs, with the right owner, flow and state.
 func TestTCPRetrans(t *testing.T) {
+	repeated(t, func() []comparison {
+		return retransmits(t, workload.Options{Flows: flows}, "tcpretrans")
+	})
+}
+
+// retransmits traces by several tracers at once what is made.
+func retransmits(t *testing.T, o workload.Options, names ...string) (all []comparison) {
+	t.Helper()
 	var made []workload.Made
 	got := trace(t, nil, func(ctx context.Context) (err error) {
-		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows})
+		made, err = workload.Retransmits(ctx, o)
 		return err
-	}, "tcpretrans")
-	compare(t, "tcpretrans", shown(t, got[0], made), lines(made))
+	}, names...)
+	for i, name := range names {
+		all = append(all, comparison{name, shown(t, got[i], made), lines(made)})
+	}
+	return all
 }
 
 // TestTCPRetransOlderSockets starts the tracer when the sockets are open already.
 func TestTCPRetransOlderSockets(t *testing.T) {
+	repeated(t, func() []comparison { return olderRetransmits(t) })
+}
+
+func olderRetransmits(t *testing.T) []comparison {
+	t.Helper()
 	ready, begin := make(chan struct{}), make(chan struct{})
 	result := make(chan error, 1)
 	var made []workload.Made
@@ -134,7 +155,7 @@ func TestTCPRetransOlderSockets(t *testing.T) {
 		start()
 		return <-result
 	}, "tcpretrans")
-	compare(t, "tcpretrans", shown(t, got[0], made), lines(made))
+	return []comparison{{"tcpretrans", shown(t, got[0], made), lines(made)}}
 }
 
 // TestTCPRetransParams filters by owner in the kernel.
@@ -152,29 +173,26 @@ func TestTCPRetransParams(t *testing.T) {
 // TestRetransmitAttachments wants the same records from the tracepoint, from fentry and
 // from a kprobe. Without loss probes every retransmit passes through the function.
 func TestRetransmitAttachments(t *testing.T) {
-	var made []workload.Made
-	names := []string{"tcpretrans", "retransmit_fentry", "retransmit_kprobe", "retransmit_function"}
-	got := trace(t, nil, func(ctx context.Context) (err error) {
-		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows, NoLossProbes: true})
-		return err
-	}, names...)
-	for i, name := range names {
-		compare(t, name, shown(t, got[i], made), lines(made))
-	}
+	repeated(t, func() []comparison {
+		return retransmits(t, workload.Options{Flows: flows, NoLossProbes: true},
+			"tcpretrans", "retransmit_fentry", "retransmit_kprobe", "retransmit_function")
+	})
 }
 
 // TestAddresses compares addresses with constant ones.
 func TestAddresses(t *testing.T) {
-	var made []workload.Made
-	got := trace(t, nil, func(ctx context.Context) (err error) {
-		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows[:2]})
-		return err
-	}, "retransmit_local")
-	compare(t, "retransmit_local", shown(t, got[0], made), lines(made))
-	for _, r := range got[0].records {
-		six := strings.Contains(r["flow"].(map[string]any)["saddr"].(string), ":")
-		if r["four"] != !six || r["six"] != six {
-			t.Errorf("IPv6 is %v: %v", six, r)
+	repeated(t, func() []comparison {
+		var made []workload.Made
+		got := trace(t, nil, func(ctx context.Context) (err error) {
+			made, err = workload.Retransmits(ctx, workload.Options{Flows: flows[:2]})
+			return err
+		}, "retransmit_local")
+		for _, r := range got[0].records {
+			six := strings.Contains(r["flow"].(map[string]any)["saddr"].(string), ":")
+			if r["four"] != !six || r["six"] != six {
+				t.Errorf("IPv6 is %v: %v", six, r)
+			}
 		}
-	}
+		return []comparison{{"retransmit_local", shown(t, got[0], made), lines(made)}}
+	})
 }

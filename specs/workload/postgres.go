@@ -172,11 +172,11 @@ func (p *Postgres) serve(ctx context.Context) error {
 
 // Queries has psql send the statements one by one, on one connection over loopback, and
 // returns them as the server logged them. A statement stands on one line and ends with a
-// semicolon; one that fails ends the connection.
+// semicolon; one that fails ends the connection. When it returns the backend has ended.
 func (p *Postgres) Queries(statements []string) ([]Query, error) {
 	c := p.program("psql", "-X", "-q", "-h", "127.0.0.1", "-U", "ebgen", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-o", os.DevNull, "-f", "-")
 	c.Stdin = strings.NewReader(strings.Join(statements, "\n") + "\n")
-	if err := p.run(c); err != nil {
+	if err := p.serveOne(c); err != nil {
 		return nil, err
 	}
 	// A line is in the log before the server says that it is ready for the next statement
@@ -193,12 +193,49 @@ func (p *Postgres) Queries(statements []string) ([]Query, error) {
 // Bench has pgbench run a script of its own as often as transactions says, on one connection,
 // by one of the protocols that it calls simple, extended and prepared. The last two send a
 // statement apart from its parameters; prepared sends it once, ahead of the first transaction.
+// When it returns the backend has ended.
 func (p *Postgres) Bench(protocol, script string, transactions int) error {
 	file := filepath.Join(p.dir, "script.sql")
 	if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
 		return err
 	}
-	return p.run(p.program("pgbench", "-n", "-M", protocol, "-t", strconv.Itoa(transactions), "-f", file, "-h", "127.0.0.1", "-U", "ebgen", "postgres"))
+	return p.serveOne(p.program("pgbench", "-n", "-M", protocol, "-t", strconv.Itoa(transactions), "-f", file, "-h", "127.0.0.1", "-U", "ebgen", "postgres"))
+}
+
+// serveOne runs a client, and waits until the server has none any more: a client has its
+// last answer, and may be gone, while the backend is still in the call that sent it.
+func (p *Postgres) serveOne(client *exec.Cmd) error {
+	if err := p.run(client); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return wait(ctx, "the server's backends to end", func() (bool, error) {
+		backends, err := p.backends()
+		return backends == 0, err
+	})
+}
+
+// backends counts the server's processes for clients of ours: they are its children, and say
+// their user in their title. One that is ending has no title any more.
+func (p *Postgres) backends() (n int, err error) {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.server.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range strings.Fields(string(children)) {
+		title, err := os.ReadFile("/proc/" + pid + "/cmdline")
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if strings.HasPrefix(string(title), "postgres: ebgen ") {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // logged is a line of the log about a statement, with the prefix "%p ".
