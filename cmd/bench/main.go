@@ -2,6 +2,7 @@
 // work and in turns, and writes docs/benchmarks.md. scripts/bench builds what it runs.
 //
 //	bench -rounds 5 -o docs/benchmarks.md
+//	bench -topics starts,jobs -o -          these tables alone, to standard output
 //	bench loop 1000003 250000      that many calls, at that rate a second: ns, and of the fastest beat
 //
 // All tracers watch readahead(2) of a file that is not open: hardly any other program
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,36 +28,41 @@ func main() {
 	}
 	rounds := flag.Int("rounds", 5, "how often each row is measured")
 	budget := flag.Duration("budget", 10*time.Minute, "measure fewer rounds when these would take longer, but one at least")
-	page := flag.String("o", "docs/benchmarks.md", "the page to write")
+	page := flag.String("o", "docs/benchmarks.md", "the page to write, - for standard output")
+	only := flag.String("topics", "", "measure these alone, of "+strings.Join(topicNames(), ","))
 	flag.Parse()
-	if err := run(*rounds, *budget, *page); err != nil {
+	b := &bench{rounds: *rounds, budget: *budget, failed: map[string]string{}}
+	if err := b.choose(*only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	if err := b.run(*page); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run measures all topics and writes the page, which appears complete or not at all.
-func run(rounds int, budget time.Duration, page string) error {
-	dir, err := os.MkdirTemp("/dev/shm", "bench")
-	if err != nil {
+// run measures the topics and writes the page, which appears complete or not at all.
+func (b *bench) run(page string) error {
+	var err error
+	if b.dir, err = os.MkdirTemp("/dev/shm", "bench"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	b := &bench{rounds: rounds, budget: budget, dir: dir, failed: map[string]string{}}
+	defer os.RemoveAll(b.dir)
 	before := load()
 	var tables []*table
-	for _, topic := range topics {
-		t, err := topic(b)
+	for _, topic := range b.topics {
+		t, err := topic.measure(b)
 		if err != nil {
 			return err
 		}
 		tables = append(tables, t...)
 	}
-	sizes, err := sizes()
-	if err != nil {
+	text := b.page(tables, before, load())
+	if page == "-" {
+		_, err := os.Stdout.WriteString(text)
 		return err
 	}
-	text := b.page(append(tables, sizes), before, load())
 	if err := os.WriteFile(page+".new", []byte(text), 0o644); err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func ratio(v, of float64) string {
 }
 
 // sizes is what lies on disk, shared libraries apart.
-func sizes() (*table, error) {
+func (*bench) sizes() ([]*table, error) {
 	tools := []tool{
 		{name: floor, command: "bin/floor/record"}, {name: built, command: "bin/floor/ebgen-record"},
 		{name: "ebgen itself", command: "bin/ebgen"}, {name: bpftrace, command: "bpftrace"}, {name: libbpf + ": opensnoop", command: "opensnoop"},
@@ -118,7 +118,7 @@ func sizes() (*table, error) {
 		}
 		t.add(tool, "MB", float64(stat.Size())/1e6)
 	}
-	return t, nil
+	return []*table{t}, nil
 }
 
 // page is docs/benchmarks.md.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -15,14 +17,49 @@ import (
 // bench is one measurement of everything.
 type bench struct {
 	rounds int
-	budget time.Duration     // for all topics; a round more of one is not begun when its share is used up
-	dir    string            // in memory
+	budget time.Duration // for all topics; a round more of one is not begun when its share is used up
+	dir    string        // in memory
+	topics []topic
 	failed map[string]string // command → why it could not run
 }
 
-// topics are measured one after the other; within one, tools take turns.
-var topics = []func(*bench) ([]*table, error){
-	(*bench).starts, (*bench).records, (*bench).kernel, (*bench).reports,
+// topic is what is measured together; within one, tools take turns.
+type topic struct {
+	name    string
+	measure func(*bench) ([]*table, error)
+}
+
+// topics are measured one after the other.
+var topics = []topic{
+	{"starts", (*bench).starts},
+	{"records", (*bench).records},
+	{"jobs", (*bench).kernel},
+	{"rows", (*bench).reports},
+	{"disk", (*bench).sizes},
+}
+
+func topicNames() []string {
+	var names []string
+	for _, t := range topics {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// choose takes the topics named, with commas between them; "" stands for all.
+func (b *bench) choose(names string) error {
+	if names == "" {
+		b.topics = topics
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		at := slices.Index(topicNames(), name)
+		if at < 0 {
+			return fmt.Errorf("there is no topic %q, only %s", name, strings.Join(topicNames(), ", "))
+		}
+		b.topics = append(b.topics, topics[at])
+	}
+	return nil
 }
 
 // turns measures each tool once a round, at least one. One that fails is left out from
