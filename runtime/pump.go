@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// flushInterval is how long a record may wait for others: about as long as a person
-	// takes for at once.
+	// flushInterval is how long a record may wait for others while many come: about as
+	// long as a person takes for at once.
 	flushInterval = 50 * time.Millisecond
 	// idleRounds is how many looks in a row find nothing before the pump sleeps.
 	idleRounds = 5
@@ -44,9 +44,10 @@ func (p *pump) run(ctx context.Context) error {
 	if p.failed != nil {
 		return nil
 	}
+	p.flushed = time.Time{} // that was none, so the first one need not wait for others
 	tick := time.NewTimer(p.interval)
 	defer tick.Stop()
-	for empty := 0; ; {
+	for empty := idleRounds; ; { // none has come, so the first one wakes us
 		p.look()
 		n, err := p.channel.drain(p.take)
 		p.buffered += n
