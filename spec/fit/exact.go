@@ -30,7 +30,7 @@ func Exact(p *plan.Plan, k *ktype.Kernel) (*plan.Exact, error) {
 		}
 		e.Functions[name] = uint32(id)
 	}
-	s := subset{kernel: k.Spec(), made: map[string]*btf.Struct{}, unions: map[string]*btf.Union{}}
+	s := subset{kernel: k.Spec(), made: map[tag]btf.Type{}}
 	for i := range p.Structs {
 		s.wanted = append(s.wanted, &p.Structs[i])
 	}
@@ -39,7 +39,7 @@ func Exact(p *plan.Plan, k *ktype.Kernel) (*plan.Exact, error) {
 		return nil, err
 	}
 	for _, want := range s.wanted {
-		t, err := s.named(want.Name, want.Union)
+		t, err := s.named(tag{want.Name, want.Union})
 		if errors.Is(err, btf.ErrNotFound) {
 			return nil, nil
 		}
@@ -62,59 +62,74 @@ func Exact(p *plan.Plan, k *ktype.Kernel) (*plan.Exact, error) {
 type subset struct {
 	kernel *btf.Spec
 	wanted []*plan.Struct
-	made   map[string]*btf.Struct
-	unions map[string]*btf.Union
+	made   map[tag]btf.Type
 }
 
-func (s *subset) members(tag string, union bool) []plan.Member {
+// tag names a struct or union.
+type tag struct {
+	name  string
+	union bool
+}
+
+// named copies a struct or union with a tag, once.
+func (s *subset) named(name tag) (btf.Type, error) {
+	if t, ok := s.made[name]; ok {
+		return t, nil
+	}
+	from, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.copied(from, s.members(name))
+	s.made[name] = t
+	return t, err
+}
+
+// find looks up a struct or union as the kernel has it.
+func (s *subset) find(name tag) (btf.Type, error) {
+	if name.union {
+		var u *btf.Union
+		err := s.kernel.TypeByName(name.name, &u)
+		return u, err
+	}
+	var t *btf.Struct
+	err := s.kernel.TypeByName(name.name, &t)
+	return t, err
+}
+
+func (s *subset) members(name tag) []plan.Member {
 	for _, w := range s.wanted {
-		if w.Name == tag && w.Union == union {
+		if w.Name == name.name && w.Union == name.union {
 			return w.Members
 		}
 	}
 	return nil
 }
 
-// named copies a struct or union with a tag, once.
-func (s *subset) named(tag string, union bool) (btf.Type, error) {
-	if union {
-		if u, ok := s.unions[tag]; ok {
-			return u, nil
-		}
-		var from *btf.Union
-		if err := s.kernel.TypeByName(tag, &from); err != nil {
-			return nil, err
-		}
-		u := &btf.Union{Name: tag, Size: from.Size}
-		s.unions[tag] = u
-		var err error
-		u.Members, err = s.pick(from.Members, s.members(tag, true))
-		return u, err
+// copied copies a struct or union with the members that are wanted; of no other type is
+// there anything to copy.
+func (s *subset) copied(t btf.Type, wanted []plan.Member) (btf.Type, error) {
+	switch t := t.(type) {
+	case *btf.Struct:
+		members, err := s.pick(t.Members, wanted)
+		return &btf.Struct{Name: t.Name, Size: t.Size, Members: members}, err
+	case *btf.Union:
+		members, err := s.pick(t.Members, wanted)
+		return &btf.Union{Name: t.Name, Size: t.Size, Members: members}, err
 	}
-	if t, ok := s.made[tag]; ok {
-		return t, nil
-	}
-	var from *btf.Struct
-	if err := s.kernel.TypeByName(tag, &from); err != nil {
-		return nil, err
-	}
-	t := &btf.Struct{Name: tag, Size: from.Size}
-	s.made[tag] = t
-	var err error
-	t.Members, err = s.pick(from.Members, s.members(tag, false))
-	return t, err
+	return nil, nil
 }
 
-// pick copies the members that are wanted; one of an anonymous struct or union stays in
+// pick copies the members that are wanted. One of an anonymous struct or union stays in
 // it, since its offset is relative to that.
 func (s *subset) pick(from []btf.Member, wanted []plan.Member) (picked []btf.Member, err error) {
 	for _, m := range from {
 		if m.Name == "" {
-			inner, err := s.anonymous(m.Type, wanted)
+			inner, err := s.copied(btf.UnderlyingType(m.Type), wanted)
 			if err != nil {
 				return nil, err
 			}
-			if inner != nil {
+			if hasMembers(inner) {
 				picked = append(picked, btf.Member{Type: inner, Offset: m.Offset})
 			}
 			continue
@@ -133,28 +148,20 @@ func (s *subset) pick(from []btf.Member, wanted []plan.Member) (picked []btf.Mem
 	return picked, nil
 }
 
-// anonymous copies a struct or union without a tag, nil when nothing of it is wanted.
-func (s *subset) anonymous(t btf.Type, wanted []plan.Member) (btf.Type, error) {
-	switch t := btf.UnderlyingType(t).(type) {
+func hasMembers(t btf.Type) bool {
+	switch t := t.(type) {
 	case *btf.Struct:
-		members, err := s.pick(t.Members, wanted)
-		if err != nil || len(members) == 0 {
-			return nil, err
-		}
-		return &btf.Struct{Size: t.Size, Members: members}, nil
+		return len(t.Members) > 0
 	case *btf.Union:
-		members, err := s.pick(t.Members, wanted)
-		if err != nil || len(members) == 0 {
-			return nil, err
-		}
-		return &btf.Union{Size: t.Size, Members: members}, nil
+		return len(t.Members) > 0
 	}
-	return nil, nil
+	return false
 }
 
 // shape copies the type of a member; inline has its members when it has no tag.
 func (s *subset) shape(t btf.Type, inline *plan.Struct) (btf.Type, error) {
-	switch t := btf.UnderlyingType(t).(type) {
+	t = btf.UnderlyingType(t)
+	switch t := t.(type) {
 	case *btf.Pointer:
 		return &btf.Pointer{Target: &btf.Void{}}, nil
 	case *btf.Enum:
@@ -165,19 +172,12 @@ func (s *subset) shape(t btf.Type, inline *plan.Struct) (btf.Type, error) {
 			return nil, err
 		}
 		return &btf.Array{Index: &btf.Int{Name: "unsigned int", Size: 4}, Type: elem, Nelems: t.Nelems}, nil
-	case *btf.Struct:
+	case *btf.Struct, *btf.Union:
 		if inline != nil {
-			members, err := s.pick(t.Members, inline.Members)
-			return &btf.Struct{Size: t.Size, Members: members}, err
+			return s.copied(t, inline.Members)
 		}
-		return s.named(t.Name, false)
-	case *btf.Union:
-		if inline != nil {
-			members, err := s.pick(t.Members, inline.Members)
-			return &btf.Union{Size: t.Size, Members: members}, err
-		}
-		return s.named(t.Name, true)
-	default:
-		return t, nil
+		_, union := t.(*btf.Union)
+		return s.named(tag{t.TypeName(), union})
 	}
+	return t, nil
 }
