@@ -207,13 +207,23 @@ func compile(t testing.TB, k *ktype.Kernel, name string, text []byte) *plan.Bund
 // one compiled now.
 func bundle(t testing.TB, name string) *plan.Bundle {
 	t.Helper()
+	b, err := chosen(t, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// chosen is bundle with the error of one that does not fit.
+func chosen(t testing.TB, name string) (*plan.Bundle, error) {
+	t.Helper()
 	dir := os.Getenv("EBGEN_BUNDLES")
 	if dir == "" {
 		k, err := running()
 		if err != nil {
 			t.Skipf("no types to compile against: %v", err)
 		}
-		return compile(t, k, name, built(t, texts(t)[name]))
+		return compile(t, k, name, built(t, texts(t)[name])), nil
 	}
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
@@ -223,11 +233,7 @@ func bundle(t testing.TB, name string) *plan.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := fit.Choose(a, a.Entries()[0].Name, fit.Host{Arch: goruntime.GOARCH, Kernel: running})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return fit.Choose(a, a.Entries()[0].Name, fit.Host{Arch: goruntime.GOARCH, Kernel: running})
 }
 
 // traced is what one tracer delivered.
