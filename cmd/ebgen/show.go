@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ type page struct {
 	Capabilities []string        `json:"capabilities"`
 	Maps         []mapJSON       `json:"maps"`
 	RecordBytes  int             `json:"record_bytes"`
-	Programs     []programLength `json:"programs,omitempty"` // where it was compiled before
+	Programs     []programLength `json:"programs,omitempty"` // where there is a compiler, or was
 	OwnC         bool            `json:"own_c"`
 }
 
@@ -106,13 +107,8 @@ func show(cmd *cobra.Command, o *showOptions, argument string) error {
 	m := &maker{btf: o.btf, stderr: cmd.ErrOrStderr(), verbose: func(string, ...any) {}}
 	b := f.bundle
 	if b == nil {
-		p, _, err := m.check(f)
-		if err != nil {
+		if b, err = m.bundleOrPlan(cmd.Context(), f); err != nil {
 			return err
-		}
-		b = m.compiledBefore(f)
-		if b == nil {
-			b = &plan.Bundle{Plan: p}
 		}
 	}
 	one := pageOf(f, b)
@@ -126,22 +122,14 @@ func show(cmd *cobra.Command, o *showOptions, argument string) error {
 	return one.write(cmd.OutOrStdout(), plainText{})
 }
 
-// compiledBefore is the spec's bundle when the cache has it, else nil.
-func (m *maker) compiledBefore(f *found) *plan.Bundle {
-	key, cache := m.cached(f)
-	if cache == nil {
-		return nil
+// bundleOrPlan is the bundle of a spec, without an object where there is no compiler.
+func (m *maker) bundleOrPlan(ctx context.Context, f *found) (*plan.Bundle, error) {
+	b, err := m.bundle(ctx, f)
+	if !errors.Is(err, clang.ErrNoClang) {
+		return b, err
 	}
-	defer cache.Close()
-	identity := ""
-	if compiler, err := clang.Find(); err == nil {
-		identity = compiler.Identity()
-	}
-	b, err := cache.Get(key, identity)
-	if err != nil {
-		return nil
-	}
-	return b
+	p, _, err := m.check(f)
+	return &plan.Bundle{Plan: p}, err
 }
 
 func pageOf(f *found, b *plan.Bundle) *page {
@@ -154,8 +142,14 @@ func pageOf(f *found, b *plan.Bundle) *page {
 	help := map[string]string{}
 	if f.bundle == nil {
 		doc, _ := spec.Parse(f.name, f.text)
-		for _, field := range doc.Fields {
-			help[field.Name.Value] = field.Help.Value
+		fields := doc.Fields
+		for _, probe := range doc.Probes {
+			fields = append(fields, probe.Fields...)
+		}
+		for _, field := range fields {
+			if help[field.Name.Value] == "" {
+				help[field.Name.Value] = field.Help.Value
+			}
 		}
 	}
 	for _, c := range p.Record.Fields {
@@ -319,9 +313,9 @@ func (p *page) write(w io.Writer, s style) error {
 	rows = append(rows, []string{"rights", strings.Join(p.Capabilities, ", ")})
 	err = errors.Join(err, section("Needs", "of", "what"))
 	for _, m := range p.Maps {
-		rows = append(rows, []string{m.Name, m.Type, fmt.Sprint(m.Entries), fmt.Sprint(m.Bytes)})
+		rows = append(rows, []string{m.Name, m.Type, fmt.Sprintf("%d entries", m.Entries), fmt.Sprintf("%d bytes", m.Bytes)})
 	}
-	err = errors.Join(err, section("Maps", "map", "type", "entries", "bytes"))
+	err = errors.Join(err, section("Maps", "map", "type", "room", "memory"))
 	rows = append(rows, []string{"record", fmt.Sprintf("%d bytes", p.RecordBytes)})
 	for _, one := range p.Programs {
 		rows = append(rows, []string{one.Name, fmt.Sprintf("%d instructions", one.Instructions)})
