@@ -50,7 +50,7 @@ func (m *maker) options(values map[string]string) string {
 
 // values are what is given for the params that probes speak of.
 func (m *maker) values(f *found) map[string]string {
-	doc, _ := spec.Parse(f.name, f.text)
+	doc := f.document()
 	values := map[string]string{}
 	for name := range check.Targets(doc) {
 		if given := m.params[name]; len(given) > 0 {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ebgen/ebgen/runtime/tool"
+	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/fit"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/specs"
@@ -24,6 +25,16 @@ type found struct {
 	name   string // as diagnostics print it
 	text   []byte
 	bundle *plan.Bundle // nil for a YAML file
+
+	parsed *spec.Document
+}
+
+// document is what a YAML file says, mistakes and all; they are for the check to tell.
+func (f *found) document() *spec.Document {
+	if f.parsed == nil {
+		f.parsed, _ = spec.Parse(f.name, f.text)
+	}
+	return f.parsed
 }
 
 // largestSpec bounds what is read; a bundle is a few hundred KiB.

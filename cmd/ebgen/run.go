@@ -14,7 +14,6 @@ import (
 
 	"github.com/ebgen/ebgen/runtime"
 	"github.com/ebgen/ebgen/runtime/tool"
-	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/source"
 	"github.com/ebgen/ebgen/specs/workload"
 )
@@ -156,7 +155,7 @@ func params(f *found) []tool.Param {
 	if f.bundle != nil {
 		return tool.Params(f.bundle.Plan)
 	}
-	doc, _ := spec.Parse(f.name, f.text)
+	doc := f.document()
 	var list []tool.Param
 	for _, p := range doc.Params {
 		list = append(list, tool.Param{Name: p.Name.Value, Type: p.Type.Value, Help: p.Help.Value, Default: p.Default.Value})
@@ -169,7 +168,7 @@ func description(f *found) string {
 	if f.bundle != nil {
 		return f.bundle.Plan.Description
 	}
-	doc, _ := spec.Parse(f.name, f.text)
+	doc := f.document()
 	return strings.TrimSpace(doc.Description.Value)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/ebgen/ebgen/gen"
 	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/runtime"
-	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/listing"
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -141,8 +141,8 @@ func pageOf(f *found, b *plan.Bundle) *page {
 	}
 	help := map[string]string{}
 	if f.bundle == nil {
-		doc, _ := spec.Parse(f.name, f.text)
-		fields := doc.Fields
+		doc := f.document()
+		fields := slices.Clone(doc.Fields)
 		for _, probe := range doc.Probes {
 			fields = append(fields, probe.Fields...)
 		}

@@ -4,15 +4,19 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/ebgen/ebgen/templates"
 )
 
-var files = template.Must(template.New("").Funcs(template.FuncMap{
-	"last": func(i, n int) bool { return i == n-1 },
-	"copy": copyStruct,
-}).ParseFS(templates.Files, "*.tmpl"))
+// files are the templates, read when there is C to print: a start from the cache has none.
+var files = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"last": func(i, n int) bool { return i == n-1 },
+		"copy": copyStruct,
+	}).ParseFS(templates.Files, "*.tmpl"))
+})
 
 // copyStruct is the C that copies one struct into another, both by address.
 func copyStruct(large bool, to, from string) string {
@@ -49,18 +53,22 @@ var (
 	}
 )
 
-var word = regexp.MustCompile(`[A-Za-z_]\w*`)
+var word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z_]\w*`) })
 
 // noise is what a word in C does not count in: comments, strings, characters.
-var noise = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*|"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
+var noise = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*|"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
+})
 
 // words lists the identifiers in a piece of C.
-func words(text string) []string { return word.FindAllString(noise.ReplaceAllString(text, " "), -1) }
+func words(text string) []string {
+	return word().FindAllString(noise().ReplaceAllString(text, " "), -1)
+}
 
 // render prints one piece.
 func (p *printer) render(name string) string {
 	var b strings.Builder
-	if err := files.ExecuteTemplate(&b, name, p.kernel); err != nil {
+	if err := files().ExecuteTemplate(&b, name, p.kernel); err != nil {
 		panic(err) // the pieces are embedded, and their data is one struct
 	}
 	return b.String()
@@ -73,7 +81,7 @@ func (p *printer) use(name string) string {
 		return name
 	}
 	p.used[name] = true
-	if files.Lookup(name) != nil {
+	if files().Lookup(name) != nil {
 		for _, w := range words(p.render(name)) {
 			if shared[w] {
 				p.use(w)

@@ -228,7 +228,7 @@ func (p *printer) print() string {
 		}
 	}
 	var b bytes.Buffer
-	if err := files.ExecuteTemplate(&b, "tracer.c.tmpl", f); err != nil {
+	if err := files().ExecuteTemplate(&b, "tracer.c.tmpl", f); err != nil {
 		panic(err) // the template is embedded, and its data is one struct
 	}
 	return p.numbered(b.String())

@@ -33,7 +33,7 @@ func laidOut(partial string, fields ...column) plan.Record {
 	return r
 }
 
-func wordsOf(text string) []string { return word.FindAllString(text, -1) }
+func wordsOf(text string) []string { return word().FindAllString(text, -1) }
 
 func typed(name string, t plan.Type) column { return column{name, plan.Expr{Type: t}} }
 

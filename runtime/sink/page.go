@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"sync"
 )
 
 // pages are the pictures as a reader would wish them: markup, style and script. A page is
@@ -16,7 +17,7 @@ import (
 //go:embed page
 var pages embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(pages, "page/page.html"))
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(pages, "page/page.html")) })
 
 // page is what page.html gets.
 type page struct {
@@ -45,7 +46,7 @@ func render(kind, title string, data any) ([]byte, error) {
 	script := append(read("page.js"), read(kind+".js")...)
 	sum := sha256.Sum256(script)
 	var out bytes.Buffer
-	err = pageTemplate.Execute(&out, page{
+	err = pageTemplate().Execute(&out, page{
 		Kind: kind, Title: title,
 		Body:   template.HTML(read(kind + ".html")),
 		Style:  template.CSS(append(read("page.css"), read(kind+".css")...)),

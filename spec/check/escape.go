@@ -3,6 +3,7 @@ package check
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -16,7 +17,9 @@ type ownFunction struct {
 
 // prototype finds function definitions at the start of a line: the result, the name
 // and the parameters, all integers or untyped pointers.
-var prototype = regexp.MustCompile(`(?m)^(?:static\s+)?(?:inline\s+|__always_inline\s+|__attribute__\(\([a-z_]+\)\)\s+)*(u8|u16|u32|u64|s8|s16|s32|s64|int|bool|unsigned int|long|unsigned long)\s+([A-Za-z_][A-Za-z0-9_]*)\s*\(([^()]*)\)\s*\{`)
+var prototype = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^(?:static\s+)?(?:inline\s+|__always_inline\s+|__attribute__\(\([a-z_]+\)\)\s+)*(u8|u16|u32|u64|s8|s16|s32|s64|int|bool|unsigned int|long|unsigned long)\s+([A-Za-z_][A-Za-z0-9_]*)\s*\(([^()]*)\)\s*\{`)
+})
 
 var cTypes = map[string]plan.Type{
 	"u8": {Kind: plan.Int, Size: 1}, "u16": {Kind: plan.Int, Size: 2}, "u32": u32, "u64": u64,
@@ -25,7 +28,7 @@ var cTypes = map[string]plan.Type{
 	"const void *": {Kind: plan.Pointer, Size: 8}, "void *": {Kind: plan.Pointer, Size: 8},
 }
 
-var lastWord = regexp.MustCompile(`^(.*?)\s*\b([A-Za-z_][A-Za-z0-9_]*)$`)
+var lastWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.*?)\s*\b([A-Za-z_][A-Za-z0-9_]*)$`) })
 
 // readEscape notes the functions of the spec's own C that expressions may call.
 func (c *checker) readEscape() {
@@ -35,13 +38,13 @@ func (c *checker) readEscape() {
 		return
 	}
 	c.plan.C = &plan.Escape{Text: strings.TrimRight(s.Value, "\n") + "\n", Line: c.doc.File.Position(s.At(span{}.Span()).Start).Line}
-	for _, at := range prototype.FindAllStringSubmatchIndex(s.Value, -1) {
+	for _, at := range prototype().FindAllStringSubmatchIndex(s.Value, -1) {
 		part := func(i int) string { return s.Value[at[2*i]:at[2*i+1]] }
 		own := ownFunction{result: cTypes[part(1)]}
 		bad := ""
 		if list := strings.TrimSpace(part(3)); list != "" && list != "void" {
 			for _, word := range strings.Split(list, ",") {
-				m := lastWord.FindStringSubmatch(strings.TrimSpace(word))
+				m := lastWord().FindStringSubmatch(strings.TrimSpace(word))
 				if m == nil {
 					bad = word
 					break

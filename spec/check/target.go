@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/ktype"
@@ -14,14 +15,14 @@ import (
 )
 
 // reference is a param within a probe.
-var reference = regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`)
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`) })
 
 // Targets lists the params that probes of a document speak of: `function:$target`. Their
 // values are needed before it is checked.
 func Targets(doc *spec.Document) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range probesOf(doc) {
-		for _, r := range reference.FindAllString(s.Value, -1) {
+		for _, r := range reference().FindAllString(s.Value, -1) {
 			names[r[1:]] = true
 		}
 	}
@@ -68,7 +69,7 @@ func (c *checker) fixTargets() {
 // substitute puts the values of params into a probe.
 func (c *checker) substitute(s spec.Scalar, a *alternative) (ok bool) {
 	ok = true
-	a.text = reference.ReplaceAllStringFunc(a.text, func(r string) string {
+	a.text = reference().ReplaceAllStringFunc(a.text, func(r string) string {
 		var names []string
 		for _, p := range c.params {
 			if p.Name == r[1:] {
