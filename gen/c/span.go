@@ -15,7 +15,12 @@ type spanParts struct {
 	Unmatched, Restarted, Cancelled, TooDeep string
 	Opens, Closes, Cancels                   bool
 	Large                                    bool // the value; see tooLargeToAssign
+	Small                                    bool // of Depth: an entry may lie on the stack of the program
 }
+
+// smallSpan is half of the stack of a BPF program (MAX_BPF_STACK, include/linux/filter.h):
+// what is read for the span has the other half.
+const smallSpan = 256
 
 // spanParts describes the plan's span, or gives nil.
 func (p *printer) spanParts() *spanParts {
@@ -37,6 +42,7 @@ func (p *printer) spanParts() *spanParts {
 		out.Closes = out.Closes || s.Action == plan.CloseSpan
 		out.Cancels = out.Cancels || s.Action == plan.CancelSpan
 	}
+	out.Small = m.Key.Size+m.Value.Size+m.ValueSize() <= smallSpan
 	if out.Large = tooLargeToAssign(m); out.Large {
 		p.use("bpf_probe_read_kernel")
 	}

@@ -130,20 +130,22 @@ static __always_inline void count_one(u64 *counter)
 		count_one(&here_->counter);				\
 } while (0)
 
-/* What an entry starts as. */
-static const struct span_stack span_zero;
-
 /* A call begins: it is laid on those of its thread that are in progress. */
 static __always_inline void span_open(const struct span_key *key, const struct span_value *begun)
 {
-	struct span_stack *open = bpf_map_lookup_elem(&span, key);
+	struct span_stack *open;
+	struct span_stack first;
 	u32 depth;
 
-	if (!open) {
-		if (!bpf_map_update_elem(&span, key, &span_zero, BPF_NOEXIST))
-			TALLY(span_inserted);
-		open = bpf_map_lookup_elem(&span, key);
+	/* Most often there is none. */
+	__builtin_memset(&first, 0, sizeof(first));
+	first.depth = 1;
+	first.calls[0] = *begun;
+	if (!bpf_map_update_elem(&span, key, &first, BPF_NOEXIST)) {
+		TALLY(span_inserted);
+		return;
 	}
+	open = bpf_map_lookup_elem(&span, key);
 	if (!open) {
 		TALLY(span_refused);
 		return;
@@ -236,7 +238,7 @@ SEC("raw_tp/sys_enter") int returning_rawtracepoint(u64 *ctx)
 #line 2 "nested.yaml"
 	return returning(ctx[0], ctx[1]);
 }
-#line 240 "nested.bpf.c"
+#line 242 "nested.bpf.c"
 
 /* rawtracepoint:sys_enter */
 #line 2 "nested.yaml"
@@ -263,6 +265,6 @@ SEC("raw_tp/sys_enter") int entering_rawtracepoint(u64 *ctx)
 #line 2 "nested.yaml"
 	return entering(ctx[0], ctx[1]);
 }
-#line 267 "nested.bpf.c"
+#line 269 "nested.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

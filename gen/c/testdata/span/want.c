@@ -159,25 +159,27 @@ static __always_inline u64 missing(long err, u64 bit)
 	__builtin_memset(&(to), 0, sizeof(to));		\
 	bpf_get_current_comm(&(to), sizeof(to)); })
 
-/* A span begins. One that is open for the key is counted, and forgotten. */
+/*
+ * A span begins. One that is open for the key is counted, and forgotten; that is rare, so
+ * it is looked for only where the new one finds its place taken.
+ */
 static __always_inline void span_open(const struct span_key *key, const struct span_value *begun)
 {
-	struct span_value *open = bpf_map_lookup_elem(&span, key);
-	long err;
+	long err = bpf_map_update_elem(&span, key, begun, BPF_NOEXIST);
+	struct span_value *open;
 
-	if (open) {
-		*open = *begun;
-		TALLY(span_restarted);
-		return;
+	if (err == -EEXIST) {
+		open = bpf_map_lookup_elem(&span, key);
+		if (open) {
+			TALLY(span_restarted);
+			*open = *begun;
+			return;
+		}
+		err = bpf_map_update_elem(&span, key, begun, BPF_NOEXIST);	/* it has just ended */
 	}
-	err = bpf_map_update_elem(&span, key, begun, BPF_NOEXIST);
-	if (err == -EEXIST) {	/* another CPU was first */
-		TALLY(span_restarted);
-		err = bpf_map_update_elem(&span, key, begun, BPF_EXIST);
-	} else if (!err) {
+	if (!err)
 		TALLY(span_inserted);
-	}
-	if (err)
+	else
 		TALLY(span_refused);
 }
 
@@ -306,7 +308,7 @@ SEC("raw_tp/sys_enter") int done_rawtracepoint(u64 *ctx)
 #line 2 "span.yaml"
 	return done(ctx[0], ctx[1]);
 }
-#line 310 "span.bpf.c"
+#line 312 "span.bpf.c"
 
 /* rawtracepoint:sys_enter */
 #line 20 "span.yaml"
@@ -351,7 +353,7 @@ SEC("raw_tp/sys_enter") int issuing_rawtracepoint(u64 *ctx)
 #line 20 "span.yaml"
 	return issuing(ctx[0]);
 }
-#line 355 "span.bpf.c"
+#line 357 "span.bpf.c"
 
 /* rawtracepoint:sys_enter */
 #line 24 "span.yaml"
@@ -385,7 +387,7 @@ SEC("raw_tp/sys_enter") int queueing_rawtracepoint(u64 *ctx)
 #line 24 "span.yaml"
 	return queueing(ctx[0], ctx[1]);
 }
-#line 389 "span.bpf.c"
+#line 391 "span.bpf.c"
 
 /* rawtracepoint:sys_enter */
 #line 30 "span.yaml"
@@ -407,6 +409,6 @@ SEC("raw_tp/sys_enter") int cancelling_rawtracepoint(u64 *ctx)
 #line 30 "span.yaml"
 	return cancelling(ctx[0]);
 }
-#line 411 "span.bpf.c"
+#line 413 "span.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
