@@ -49,6 +49,7 @@ func (r *reader) document(body ast.Node) {
 		d.Maps = append(d.Maps, Map{Name: m.name, Type: m.one("type"), Entries: m.one("max_entries"), OnFull: m.one("on_full")})
 	}
 	r.traced(top, start)
+	d.Let = top.fields("let")
 	d.Fields = top.fields("fields")
 	d.Filter = top.many("filter")
 	channel := top.open("channel")

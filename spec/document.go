@@ -32,6 +32,7 @@ type Document struct {
 	Probes      []Probe  // empty when there is a span
 	Span        Span     // its At is given when the spec has one, or stages
 	Stages      []Stage  // in the order of time; in place of Span's Start and End
+	Let         []Field  // names for expressions, each known to what stands after it
 	Fields      []Field  // in column order; common to all probes, of a span the end's
 	Filter      []Scalar // all must hold; common to all probes, of a span the end's
 	Channel     Channel
@@ -149,6 +150,7 @@ func (d *Document) String() string {
 		p.scalar("stage", stage.Name)
 		p.points("  point", stage.Points)
 	}
+	p.fields("let", d.Let)
 	p.fields("field", d.Fields)
 	p.list("filter", d.Filter)
 	p.scalar("channel type", d.Channel.Type)

@@ -382,7 +382,7 @@ func (b *body) part(e *plan.Expr) value {
 	if v, ok := b.recall(key); ok {
 		return v
 	}
-	if from.Op == plan.OpCall && from.Name == "flow" {
+	if ofSocket(from) {
 		v := primary(b.local(key, e.Name, b.typeOf(e.Type)), b.typeOf(e.Type))
 		v.word = true
 		b.reading(key, v, func() { b.store(v.text, e) })

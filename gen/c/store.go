@@ -70,6 +70,11 @@ func (b *body) store(to string, e *plan.Expr) {
 	case plan.IP:
 		b.storeAddress(to, e)
 	case plan.Flow:
+		if !ofSocket(e) {
+			packet := cast(b.scalar(&e.Args[0]), ctype{name: "const " + b.tag("sk_buff", false) + " *"})
+			b.mayFail(fmt.Sprintf("%s(&%s, %s)", b.use("packet_flow"), to, packet.text))
+			return
+		}
 		b.mayFail(fmt.Sprintf("%s(&%s, %s)", b.use("flow_of"), to, b.sock(&e.Args[0])))
 	case plan.Owner:
 		b.mayFail(fmt.Sprintf("%s(&%s, %s)", b.use("owner_of"), to, b.sock(&e.Args[0])))
@@ -129,10 +134,15 @@ func (b *body) orElse(to string, e *plan.Expr) {
 	b.optional = wasOptional
 }
 
+// ofSocket reports whether e is the flow of a socket, of which a part can be read by itself.
+func ofSocket(e *plan.Expr) bool {
+	return e.Op == plan.OpCall && e.Name == "flow" && e.Args[0].Type.Name != "sk_buff"
+}
+
 // storePart stores a part of a flow by itself; parts of other values are copied.
 func (b *body) storePart(to string, e *plan.Expr) bool {
 	from := &e.Args[0]
-	if from.Op == plan.OpCall && from.Name == "flow" {
+	if ofSocket(from) {
 		if _, ok := b.recallable(keyOf(e)); ok {
 			return false
 		}

@@ -40,6 +40,7 @@ type body struct {
 	cells    int      // aggregates of that column so far
 	opened   bool     // the span's end: what it kept can be read
 	expanded []output // the columns of quantiles(), when that is what was inferred last
+	letting  int      // 1 + the index of the name whose expression is inferred, or 0
 	pending  bool     // while learning: something was read whose type is not known yet
 
 	mentioned map[string]bool // params of the expression: true when it needs the flag
@@ -49,10 +50,11 @@ type body struct {
 	needs     []string // functions and builtins used, for what their C reads
 	owners    bool
 
-	tolerant int                // inside ?? or exists: a member that the kernel lacks is no mistake
-	lacking  bool               // such a member was met
-	outer    *expr.Cast         // the cast around what is being checked
-	refusal  *source.Diagnostic // why this candidate cannot serve, as it is said when none can
+	tolerant   int                // inside ?? or exists: a member that the kernel lacks is no mistake
+	lacking    bool               // such a member was met
+	absentArgs []string           // arguments that ?? found to be other kernels' only
+	outer      *expr.Cast         // the cast around what is being checked
+	refusal    *source.Diagnostic // why this candidate cannot serve, as it is said when none can
 }
 
 // read is a member that the C will name.

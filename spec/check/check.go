@@ -74,6 +74,7 @@ var passes = []func(*checker){
 	(*checker).declare,
 	(*checker).fixTargets,
 	(*checker).readEscape,
+	(*checker).declareNames,
 	(*checker).declareMaps,
 	(*checker).arrange,
 	(*checker).learn,
@@ -81,6 +82,7 @@ var passes = []func(*checker){
 	(*checker).send,
 	(*checker).limit,
 	(*checker).reserve,
+	(*checker).unusedNames,
 	(*checker).lint,
 }
 
@@ -377,6 +379,11 @@ func (c *checker) emit(all []*attempt) {
 			}
 			for _, name := range b.needs {
 				c.addNeeds(structs, name)
+			}
+			for _, name := range b.absentArgs {
+				if !slices.Contains(att.Lacks, name) {
+					att.Lacks = append(att.Lacks, name)
+				}
 			}
 			maps.Copy(constants, b.constants)
 			maps.Copy(facts, b.facts)

@@ -231,11 +231,14 @@ func (b *body) element(pointer plan.Expr, i operand, elem ktype.Type) operand {
 }
 
 func (b *body) cast(n *expr.Cast) operand {
-	t, names, ok := b.typeName(n.Type)
 	outer := b.outer
 	b.outer = n
 	o := b.read(b.infer(n.X))
 	b.outer = outer
+	if b.lacking { // and of the type too, perhaps
+		return operand{}
+	}
+	t, names, ok := b.typeName(n.Type)
 	if !ok || !o.valid {
 		return operand{}
 	}

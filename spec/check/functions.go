@@ -83,7 +83,9 @@ func (b *body) call(n *expr.Call) operand {
 	if len(n.Args) < f.least || len(n.Args) > f.most {
 		return b.fail(n, "%s takes %s, got %d", n.Func, arguments(f.least, f.most), len(n.Args)).hint("%s: %s", plan.Functions[n.Func].Usage, plan.Functions[n.Func].Help)
 	}
-	b.need(n.Func)
+	if n.Func != "flow" { // which says itself what it needs
+		b.need(n.Func)
+	}
 	return f.infer(b, n)
 }
 
@@ -255,8 +257,12 @@ func (b *body) socket(n *expr.Call) operand {
 	if !o.valid {
 		return o
 	}
+	if !o.place && o.expr.Type.Kind == plan.Pointer && o.elem.Name == "sk_buff" && n.Func == "flow" {
+		b.need("flow of a packet")
+		return b.called("flow", plan.Type{Kind: plan.Flow, Size: plan.FlowSize}, o.expr)
+	}
 	if o.place || o.expr.Type.Kind != plan.Pointer || !socketTypes[o.elem.Name] {
-		f := b.fail(n.Args[0], "%s wants a struct sock *, %s is %s", n.Func, expr.Print(n.Args[0]), describe(o))
+		f := b.fail(n.Args[0], "%s wants a struct sock *%s, %s is %s", n.Func, map[bool]string{true: " or sk_buff *"}[n.Func == "flow"], expr.Print(n.Args[0]), describe(o))
 		switch {
 		case !o.place && o.elem.Name == "socket":
 			return f.hint("%s(%s.sk)", n.Func, expr.Print(n.Args[0]))
@@ -277,6 +283,7 @@ func (b *body) socket(n *expr.Call) operand {
 		b.owners = true
 		return b.called("owner", plan.Type{Kind: plan.Owner, Size: plan.OwnerSize}, e)
 	}
+	b.need("flow")
 	return b.called("flow", plan.Type{Kind: plan.Flow, Size: plan.FlowSize}, e)
 }
 
@@ -422,8 +429,11 @@ func (b *body) exists(n *expr.Call) operand {
 	if !o.valid {
 		return o
 	}
+	if isArgument(n.Args[0]) { // tolerated when it is lacking
+		return constant(1, boolean)
+	}
 	if !o.place || len(o.path) == 0 {
-		return b.fail(n.Args[0], "exists asks for a member of a kernel struct, %s is %s", expr.Print(n.Args[0]), describe(o)).hint("exists(args.p.__state)")
+		return b.fail(n.Args[0], "exists asks for a member of a kernel struct or an argument, %s is %s", expr.Print(n.Args[0]), describe(o)).hint("exists(args.p.__state)")
 	}
 	b.use(o)
 	return value(plan.Expr{Op: plan.OpExists, Type: boolean, Line: b.line, Args: []plan.Expr{o.base}, Path: o.path})

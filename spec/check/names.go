@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 func (b *body) name(n *expr.Ident) operand {
 	if o, ok := b.fields[n.Name]; ok && (b.overRows() || !o.counted()) {
 		b.warnContext(n, o.expr)
+		return o
+	}
+	if o, ok := b.letName(n); ok {
 		return o
 	}
 	if o, ok := b.ofSpan(n); ok {
@@ -106,6 +110,9 @@ func (b *body) nearestName(wrong string) []string {
 	for name := range b.fields {
 		known = append(known, name)
 	}
+	for _, l := range b.doc.Let {
+		known = append(known, l.Name.Value)
+	}
 	for name := range plan.Builtins {
 		known = append(known, name)
 	}
@@ -122,11 +129,19 @@ func (b *body) nearestName(wrong string) []string {
 func (b *body) argument(n *expr.Member) operand {
 	for i, p := range b.candidate.Params {
 		if p.Name == n.Name || strconv.Itoa(i) == n.Name {
-			if p.Source.From == "" {
-				return b.fail(n.NameAt, "argument %s cannot be read: %s", n.Name, p.Why)
+			switch {
+			case p.Source.From != "":
+				return b.pass(p)
+			case b.tolerant > 0:
+				b.lacking = true
+				return operand{}
 			}
-			return b.pass(p)
+			return b.fail(n.NameAt, "argument %s cannot be read: %s", n.Name, p.Why)
 		}
+	}
+	if b.tolerant > 0 && (b.shared || b.candidate.NoArgs == "") { // another kernel's, or another alternative's
+		b.withoutArgument(n.Name)
+		return operand{}
 	}
 	if b.candidate.NoArgs != "" {
 		return b.refuse(n.NameAt, "", "%s: %s", b.candidate, b.candidate.NoArgs)
@@ -138,14 +153,19 @@ func (b *body) argument(n *expr.Member) operand {
 	if len(b.candidate.Params) == 0 {
 		hint = ""
 	}
-	if b.shared && b.tolerant > 0 { // another alternative's: `args.ret ?? args.size`
-		b.lacking = true
-		return operand{}
-	}
 	if b.shared {
 		return b.refuse(n.NameAt, hint, "%s has no argument %q", b.spelling, n.Name)
 	}
 	return b.fail(n.NameAt, "%s has no argument %q", b.spelling, n.Name).hint("%s", hint)
+}
+
+// withoutArgument notes that what is inferred names an argument that the probe does not
+// have on this kernel, so that the plan is made for kernels without it.
+func (b *body) withoutArgument(name string) {
+	b.lacking = true
+	if !slices.Contains(b.absentArgs, name) {
+		b.absentArgs = append(b.absentArgs, name)
+	}
 }
 
 func (b *body) argumentNames() string {

@@ -455,12 +455,35 @@ func (b *body) orElse(n *expr.Binary) operand {
 		return operand{}
 	}
 	if !x.expr.Fallible() {
+		if mentionsArgument(n.X) { // which another kernel's probe may not have
+			return x
+		}
 		b.warn(n.OpAt, "%s always has a value, so ?? has no effect", expr.Print(n.X))
 		return x
 	}
 	out := x
 	out.expr = plan.Expr{Op: plan.OpDefault, Type: x.expr.Type, Line: b.line, Args: []plan.Expr{x.expr, y.expr}}
 	return out
+}
+
+// mentionsArgument reports whether an expression names an argument of the probe.
+func mentionsArgument(n expr.Node) bool {
+	found := false
+	expr.Walk(n, func(n expr.Node) bool {
+		found = found || isArgument(n)
+		return !found
+	})
+	return found
+}
+
+// isArgument reports whether an expression is args.NAME itself.
+func isArgument(n expr.Node) bool {
+	m, ok := n.(*expr.Member)
+	if !ok {
+		return false
+	}
+	id, ok := m.X.(*expr.Ident)
+	return ok && id.Name == "args"
 }
 
 // tolerate infers n, and says instead of complaining that the kernel lacks a member.

@@ -25,10 +25,11 @@ type point struct {
 // spanState is what the checker knows of the spec's span.
 type spanState struct {
 	*entries
-	stages []string // in order, the end last
-	short  bool     // from the entry to the return of one function: args are the entry's
-	entry  []probe.Candidate
-	args   []probe.Param // of a short span: the entry's arguments that the end reads
+	stages     []string // in order, the end last
+	short      bool     // from the entry to the return of one function: args are the entry's
+	entry      []probe.Candidate
+	args       []probe.Param // of a short span: the entry's arguments that the end reads
+	absentArgs []string      // of a short span: those that the end would read if the entry had them
 }
 
 // startStage is the stage that `start:` notes; endStage is the end's.
@@ -208,6 +209,7 @@ func (b *body) keep() {
 			b.span.Values = append(b.span.Values, b.assign(s.entries, argumentMark+a.Name, b.pass(b.candidate.Params[i]), b.span.Line))
 		}
 	}
+	b.absentArgs = append(b.absentArgs, s.absentArgs...)
 	slices.SortStableFunc(b.span.Values, func(x, y plan.Assign) int { return cmp.Compare(x.Field, y.Field) })
 }
 
@@ -225,6 +227,14 @@ func (b *body) entryArgument(n *expr.Member) operand {
 			}
 			return b.kept(n, argumentMark+p.Name)
 		}
+	}
+	if b.tolerant > 0 {
+		if !slices.Contains(s.absentArgs, n.Name) {
+			s.absentArgs = append(s.absentArgs, n.Name)
+			b.learned = true
+		}
+		b.withoutArgument(n.Name)
+		return operand{}
 	}
 	var names []string
 	for _, c := range s.entry[:min(1, len(s.entry))] {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/ktype"
@@ -135,6 +136,11 @@ func spellings(a *plan.Attachment) []string {
 func differs(p *plan.Plan, a *plan.Attachment, c probe.Candidate) string {
 	if a.Object != c.Object {
 		return "its objects lie elsewhere"
+	}
+	for _, name := range a.Lacks {
+		if n, err := strconv.Atoi(name); c.Has(name) || err == nil && n < len(c.Params) {
+			return fmt.Sprintf("it has an argument %q there, which was not known", name)
+		}
 	}
 	for _, call := range a.Calls {
 		for i, arg := range p.Bodies[call.Body].Args {

@@ -106,6 +106,11 @@ func TestOtherKernel(t *testing.T) {
 			i := slices.IndexFunc(p.Facts, func(f plan.Fact) bool { return f.Lacks != "" })
 			p.Facts[i].Lacks = "pid"
 		}, "struct task_struct has pid there, which was not known"},
+		{"an argument that was not there", func(p *plan.Plan) {
+			p.Probes[0].Alternatives[0].Lacks = []string{"prev_state"}
+		}, `it has an argument "prev_state" there, which was not known`},
+		{"one by its place", func(p *plan.Plan) { p.Probes[0].Alternatives[0].Lacks = []string{"2"} }, `it has an argument "2" there`},
+		{"one that is not there either", func(p *plan.Plan) { p.Probes[0].Alternatives[0].Lacks = []string{"none", "17"} }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := planOf(t, k, text)

@@ -181,12 +181,14 @@ func (k *Kernel) signed(b *btf.Enum) bool {
 type alias struct {
 	name, anchor   string
 	prefix, suffix string
+	flags          bool // values are bits that combine; those without the prefix are something else
 }
 
 // aliases are the display casts that read the kernel's enums. No kernel from 5.10 to
 // 7.2 has an enum tcp_state: the states are an anonymous enum of include/net/tcp_states.h.
 var aliases = []alias{
 	{name: "tcp_state", anchor: "TCP_ESTABLISHED", prefix: "TCP_"},                             // include/net/tcp_states.h
+	{name: "tcp_flag", anchor: "TCP_FLAG_SYN", prefix: "TCP_FLAG_", flags: true},               // include/uapi/linux/tcp.h: of the word at byte 12 of a header, as it lies there
 	{name: "ip_protocol", anchor: "IPPROTO_TCP", prefix: "IPPROTO_"},                           // include/uapi/linux/in.h
 	{name: "drop_reason", anchor: "SKB_DROP_REASON_NOT_SPECIFIED", prefix: "SKB_DROP_REASON_"}, // include/net/dropreason-core.h
 	{name: "netfilter_hook", anchor: "NF_INET_PRE_ROUTING", prefix: "NF_INET_"},                // include/uapi/linux/netfilter.h
@@ -230,7 +232,11 @@ func (a alias) display(e *Enum) *Enum {
 	short := *e
 	short.Name = a.name
 	short.Values = nil
+	short.Flags = short.Flags || a.flags
 	for _, v := range e.Values {
+		if a.flags && !strings.HasPrefix(v.Name, a.prefix) {
+			continue
+		}
 		v.Name = strings.TrimSuffix(strings.TrimPrefix(v.Name, a.prefix), a.suffix)
 		short.Values = append(short.Values, v)
 	}

@@ -41,7 +41,7 @@ var Functions = map[string]Function{
 	"ustr":         {"ustr(POINTER[, SIZE])", true, "the string at a user pointer, whatever its type says"},
 	"buf":          {"buf(POINTER, SIZE)", true, "SIZE bytes at a kernel or user pointer"},
 	"ip":           {"ip(ADDRESS)", true, "an IP address: a __be32, a struct in_addr or in6_addr, or 4 or 16 bytes"},
-	"flow":         {"flow(SOCK)", true, "the 4-tuple of a struct sock *: saddr sport daddr dport"},
+	"flow":         {"flow(SOCK)", true, "the 4-tuple of a struct sock *, or from the headers of a struct sk_buff *: saddr sport daddr dport"},
 	"owner":        {"owner(SOCK)", true, "the process that opened a struct sock *: pid comm"},
 	"ntohs":        {"ntohs(X)", false, "the 16 bits of X from network to host order"},
 	"ntohl":        {"ntohl(X)", false, "the 32 bits of X from network to host order"},

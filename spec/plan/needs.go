@@ -32,6 +32,11 @@ var Needs = map[string][]MemberPath{
 		{"struct", "sock", "__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8", "__u8[16]"},
 		{"struct", "sock", "__sk_common.skc_v6_daddr.in6_u.u6_addr8", "__u8[16]"},
 	},
+	"flow of a packet": {
+		{"struct", "sk_buff", "head", "unsigned char *"},
+		{"struct", "sk_buff", "network_header", "__u16"},
+		{"struct", "sk_buff", "protocol", "__be16"},
+	},
 	"owner": {
 		{"struct", "sock", "__sk_common.skc_family", "unsigned short"},
 		{"struct", "sock", "__sk_common.skc_state", "volatile unsigned char"},

@@ -196,10 +196,11 @@ type Probe struct {
 // Attachment is one way to attach one body: a BPF program of its own.
 type Attachment struct {
 	Kind    AttachKind
-	Target  string // see the kinds
-	Program string // name of the C program
-	Object  int    // of an iterator: the slot of ctx that is NULL when there is no object any more, for which no body is called; 0 for other kinds
-	Calls   []Call // in the order in which the program calls them; none for a program of a template (owners)
+	Target  string   // see the kinds
+	Program string   // name of the C program
+	Object  int      // of an iterator: the slot of ctx that is NULL when there is no object any more, for which no body is called; 0 for other kinds
+	Lacks   []string `json:",omitempty"` // arguments that the probe does not have, and would be read if it had
+	Calls   []Call   // in the order in which the program calls them; none for a program of a template (owners)
 }
 
 // Call is one body that a program calls.
