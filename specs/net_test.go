@@ -196,3 +196,68 @@ func TestAddresses(t *testing.T) {
 		return []comparison{{"retransmit_local", shown(t, got[0], made), lines(made)}}
 	})
 }
+
+// TestTCPDrop wants each segment that a socket's filter drops, with where it came from and
+// where it was to go. What the kernel drops when the sockets are closed is a FIN too many.
+func TestTCPDrop(t *testing.T) {
+	var made []workload.Made
+	got := trace(t, nil, func(ctx context.Context) (err error) {
+		made, err = workload.Retransmits(ctx, workload.Options{Flows: flows})
+		return err
+	}, "tcpdrop")
+	var want, dropped []string
+	sent := map[string]workload.Made{}
+	for _, m := range made {
+		sent[m.Local.String()] = m
+		for range m.Retransmits {
+			want = append(want, fmt.Sprintf("%v %v", m.Local, m.Remote))
+		}
+	}
+	for _, r := range got[0].records {
+		flow, _ := r["flow"].(map[string]any)
+		if flow == nil {
+			t.Errorf("a record without a flow: %v", r)
+			continue
+		}
+		from, to := ends(flow)
+		m, ours := sent[from]
+		ended := m.State == workload.FinWait1 || m.State == workload.LastAck
+		if flags := r["flags"].(string); !ours || strings.Contains(flags, "FIN") != ended || !strings.Contains(flags, "ACK") {
+			continue
+		}
+		dropped = append(dropped, from+" "+to)
+		if reason, told := r["reason"].(string); told && reason != "SOCKET_FILTER" {
+			t.Errorf("%s: dropped for %s", from, reason)
+		}
+		receives := func(f any) bool {
+			name, _ := f.(map[string]any)["name"].(string)
+			return name == "tcp_v4_rcv" || name == "tcp_v6_rcv"
+		}
+		if stack, _ := r["kernel"].([]any); !slices.ContainsFunc(stack, receives) {
+			t.Errorf("%s: dropped in %v", from, r["kernel"])
+		}
+	}
+	compare(t, "tcpdrop", dropped, want)
+}
+
+// TestPackets wants the two ends of each packet as its headers tell them: with options of IP
+// and headers in between, in fragments, and of protocols without ports.
+func TestPackets(t *testing.T) {
+	var made []workload.Packet
+	got := trace(t, nil, func(ctx context.Context) (err error) {
+		made, err = workload.Packets(ctx)
+		return err
+	}, "packets")[0]
+	var want, sent []string
+	for _, p := range made {
+		want = append(want, fmt.Sprintf("%v %v", p.From, p.To))
+	}
+	for _, r := range got.records {
+		from, to := ends(r["flow"].(map[string]any))
+		sent = append(sent, from+" "+to)
+		if r["to"] != r["flow"].(map[string]any)["daddr"] {
+			t.Errorf("by itself the address is %v: %v", r["to"], r)
+		}
+	}
+	compare(t, "packets", sent, want)
+}
