@@ -40,6 +40,7 @@ type Account struct {
 	OwnersBlind bool   // sockets opened after the start have no known owner: nothing could be attached to see them
 	Missed      uint64 // events, before any filter, for which the kernel could not run a program
 	SpacesLost  uint64 // programs that Options.Stacks was not told of when their stacks were taken
+	Unrecorded  uint64 // records, or entries of a table, that a recording of the run does not have; see package recording
 
 	Reports uint64       // of a table: reports made; 0 for a tracer of records
 	Late    uint64       // intervals that have no report of their own, the one before having taken too long; the next one has their events
@@ -105,6 +106,7 @@ func (a *Account) counted() []loss {
 		{a.FailedReads, "read", "of memory failed", "; the field has no value"},
 		{a.OwnersFull, "socket", "without a known owner", ": the map of owners was full"},
 		{a.Missed, "event", "missed, before any filter", ": the kernel could not run the program"},
+		{a.Unrecorded, "record", "not in the recording", ": its file took no more"},
 		{a.SpacesLost, "program", "not looked at when its stack was taken", ": too many came at once; frames may have no names"},
 	}
 	for i := range a.Maps {

@@ -18,17 +18,37 @@ import (
 // the tracer says which is which; a program reads it once, so that when every program
 // that was running at its change has ended, nobody writes to the map that is read.
 type reports struct {
-	outlet
-	sink     Reporter
+	tabulation
 	tracer   *tracer
-	table    *aggregate.Table
 	maps     [2]*aggregate.Entries // by the value of active at which they count
 	active   *uint32
 	interval time.Duration // 0 for no report but the last
-	keep     bool          // a report says what was counted since the start
 	duration time.Duration // of the run; 0 for no end
-	count    uint64        // reports to make; 0 for no end
-	made     uint64
+}
+
+// tabulation makes reports of entries and hands them to the sink.
+type tabulation struct {
+	outlet
+	sink  Reporter
+	table *aggregate.Table
+	also  Counter // is told of each entry too, unless nil
+	keep  bool    // a report says what was counted since the start
+	count uint64  // reports to make; 0 for no end
+	made  uint64
+}
+
+// newTabulation prepares the reports of a plan.
+func newTabulation(p *plan.Plan, o Options, look func()) (tabulation, error) {
+	sink, ok := o.Sink.(Reporter)
+	if !ok {
+		return tabulation{}, ErrNoReporter
+	}
+	table, err := aggregate.New(p)
+	if err != nil {
+		return tabulation{}, err
+	}
+	also, _ := o.Sink.(Counter)
+	return tabulation{outlet: outlet{sink: sink, look: look}, sink: sink, table: table, also: also, keep: p.Output.Keep, count: o.Count}, nil
 }
 
 // activeFlag is the u32 in .bss that is 1 while a table counts in its second map.
@@ -37,24 +57,16 @@ const activeFlag = "active"
 var errNotDouble = errors.New("the plan wants reports in intervals, but the table has one map only")
 
 func newReports(t *tracer, o Options, look func()) (*reports, error) {
-	sink, ok := o.Sink.(Reporter)
-	if !ok {
-		return nil, ErrNoReporter
-	}
-	table, err := aggregate.New(t.plan)
+	made, err := newTabulation(t.plan, o, look)
 	if err != nil {
 		return nil, err
 	}
 	r := &reports{
-		outlet:   outlet{sink: sink, look: look},
-		sink:     sink,
-		tracer:   t,
-		table:    table,
-		active:   t.globals.flag(activeFlag),
-		interval: time.Duration(t.plan.Output.Interval),
-		keep:     t.plan.Output.Keep,
-		duration: o.Duration,
-		count:    o.Count,
+		tabulation: made,
+		tracer:     t,
+		active:     t.globals.flag(activeFlag),
+		interval:   time.Duration(t.plan.Output.Interval),
+		duration:   o.Duration,
 	}
 	m := &t.plan.Maps[t.plan.Table.Map]
 	if r.interval > 0 && !m.Double {
@@ -124,14 +136,24 @@ func (r *reports) report(ctx context.Context) error {
 func (r *reports) take(from *aggregate.Entries) (entries int, err error) {
 	err = from.Take(func(key, values []byte) error {
 		entries++
-		return r.table.Add(key, values)
+		return r.add(key, values)
 	})
 	r.tracer.reported += uint64(entries)
 	return entries, err
 }
 
+// add puts an entry to the table.
+func (r *tabulation) add(key, values []byte) error {
+	if r.also != nil {
+		if err := r.also.Count(key, values); err != nil {
+			return err
+		}
+	}
+	return r.table.Add(key, values)
+}
+
 // emit hands the table's rows to the sink and forgets what the next report is not to have.
-func (r *reports) emit(ctx context.Context, at time.Time) {
+func (r *tabulation) emit(ctx context.Context, at time.Time) {
 	rows := r.table.Rows()
 	r.made++
 	r.taken += uint64(len(rows))
@@ -184,10 +206,10 @@ func (r *reports) last() error {
 }
 
 // met is carrier.met.
-func (r *reports) met() bool { return r.count > 0 && r.made >= r.count }
+func (r *tabulation) met() bool { return r.count > 0 && r.made >= r.count }
 
 // account is carrier.account.
-func (r *reports) account(a *Account) {
+func (r *tabulation) account(a *Account) {
 	r.outlet.account(a)
 	a.Reports = r.made
 }

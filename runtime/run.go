@@ -59,6 +59,14 @@ type Reporter interface {
 	Report(at time.Time, rows [][]byte) error
 }
 
+// Counter is a Reporter that also takes what its reports are made of. Count takes one entry
+// of the table's map, a key and the values of all CPUs as they came out of the kernel, which
+// are valid during the call only; Report follows when those of a report are complete.
+type Counter interface {
+	Reporter
+	Count(key, values []byte) error
+}
+
 // Composer is a Sink that takes its time to make of records what Flush writes. Compose does
 // it, once no record lies in the kernel's buffer any more. At the end of a run last is
 // true: then what is written at the end only is made too, and no record follows. However

@@ -53,6 +53,16 @@ func completeRun(cmd *cobra.Command, args []string, prefix string) ([]string, co
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeFormat completes the flag -o of a command.
+func completeFormat(cmd *cobra.Command) {
+	err := cmd.RegisterFlagCompletionFunc("output", func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return formats("", prefix), cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the command has no such flag
+	}
+}
+
 // formats lists the output formats that begin alike, behind what stands before them.
 func formats(before, prefix string) (names []string) {
 	for _, f := range sink.Formats {

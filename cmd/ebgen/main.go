@@ -52,11 +52,12 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80")) // of a terminal
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newCheck(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
+	root.AddCommand(newRun(), newReplay(), newCheck(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "run":

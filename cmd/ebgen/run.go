@@ -88,6 +88,7 @@ func (o *runOptions) trace(ctx context.Context, f *found, stdout, stderr io.Writ
 	}
 	b := f.bundle
 	if b == nil {
+		o.Spec = string(f.text)
 		m := &maker{btf: o.BTF, params: o.Params, interval: o.Table.Interval, stderr: stderr, verbose: verbose}
 		var err error
 		if b, err = m.bundle(ctx, f); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	goruntime "runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -67,6 +69,7 @@ func TestScript(t *testing.T) {
 			"delivered":    delivered,
 			"account":      sumAccount,
 			"damage":       damage,
+			"grows":        grows,
 		},
 	})
 }
@@ -140,5 +143,27 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no damage is named %q", args[0])
 		}
 		ts.Check(os.WriteFile(name, data, 0o600))
+	}
+}
+
+// grows is `grows FILE N TEXT`: the script goes on once the file has the text N times.
+func grows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: grows FILE N TEXT")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	late := time.Now().Add(patience)
+	for {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		ts.Check(err)
+		n := bytes.Count(data, []byte(args[2]))
+		if n >= want {
+			return
+		}
+		if time.Now().After(late) {
+			ts.Fatalf("%s has %q %d times after %v, want %d", args[0], args[2], n, patience, want)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

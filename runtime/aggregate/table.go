@@ -196,3 +196,20 @@ func (t *Table) entry(at int) entry {
 func (t *Table) byKey(a, b int32) int {
 	return bytes.Compare(t.entries.key(int(a)), t.entries.key(int(b)))
 }
+
+// Each calls f for each entry, with the values of all CPUs and all intervals put together:
+// one value, as that of one CPU lies in the map, so that Add makes the same entry of it. Both
+// are valid during the call only.
+func (t *Table) Each(f func(key, value []byte) error) error {
+	var value []byte
+	for at := range t.entries.n {
+		value = value[:0]
+		for _, word := range t.entry(at).values {
+			value = binary.NativeEndian.AppendUint64(value, word)
+		}
+		if err := f(t.entries.key(at), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

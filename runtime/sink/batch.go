@@ -35,6 +35,8 @@ func (b *batch) whole(text []byte, n uint64) {
 // records that lie in that part as a whole are delivered and the others lost.
 func (b *batch) flush() error {
 	if len(b.text) == 0 {
+		b.delivered += uint64(len(b.ends)) * max(b.each, 1) // format none
+		b.ends = b.ends[:0]
 		return nil
 	}
 	n, err := b.w.Write(b.text)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"time"
 
 	proto "github.com/google/pprof/profile"
 
@@ -35,7 +34,7 @@ const kernelFile = "[kernel.kallsyms]"
 
 func (p pprof) draw() ([]byte, error) {
 	w := &protoWriter{
-		Profile:   &proto.Profile{TimeNanos: p.from.UnixNano(), DurationNanos: int64(time.Since(p.from)), DefaultSampleType: p.values[0].Name},
+		Profile:   &proto.Profile{TimeNanos: p.from.UnixNano(), DurationNanos: int64(p.now().Sub(p.from)), DefaultSampleType: p.values[0].Name},
 		mappings:  map[string]*proto.Mapping{},
 		functions: map[function]*proto.Function{},
 		locations: map[string]*proto.Location{},

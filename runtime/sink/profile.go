@@ -28,6 +28,7 @@ type profile struct {
 	samples []sample
 	scratch []byte
 	from    time.Time
+	now     func() time.Time
 }
 
 // quantity is what a value is of.
@@ -58,7 +59,7 @@ type stackID struct {
 var units = map[plan.Meaning]string{plan.Duration: "nanoseconds", plan.ByteSize: "bytes"}
 
 func newProfile(s subject) *profile {
-	p := &profile{decoder: s.decoder, index: map[string]int{}, from: time.Now()}
+	p := &profile{decoder: s.decoder, index: map[string]int{}, from: s.now(), now: s.now}
 	table := s.decoder.IsTable()
 	for _, kernel := range []bool{false, true} { // a process calls the kernel
 		for _, c := range s.columns {

@@ -50,6 +50,7 @@ var forms = map[string]form{
 	"flamegraph": {picture: newFlamegraph},
 	"pprof":      {picture: newPprof},
 	"heatmap":    {picture: newHeatmap},
+	"none":       {encoder: newNone, report: func([]decode.Column, *decode.Column) encoder { return none{} }},
 }
 
 // Formats lists the output formats in the order in which help shows them; the first is
@@ -100,6 +101,7 @@ type subject struct {
 	columns []decode.Column
 	chosen  bool           // whether the user has chosen the columns
 	at      *decode.Column // when the report was made, nil when there is only one
+	now     func() time.Time
 }
 
 // Options is what can be chosen about the output. The zero value chooses nothing.
@@ -111,6 +113,10 @@ type Options struct {
 	// its report was made, in a column TimeColumn before all others, or for people each
 	// report does, in a line.
 	Interval bool
+
+	// Now is the clock of the run, by which a picture says when and for how long it was
+	// traced; nil for this machine's.
+	Now func() time.Time
 }
 
 // TimeColumn is the column that says when the report of a row was made.
@@ -181,7 +187,11 @@ func New(format string, w io.Writer, d *decode.Decoder, o Options) (*Sink, error
 		at = &c
 	}
 	if f.picture != nil {
-		s.picture = f.picture(subject{d, columns, len(o.Columns) > 0, at})
+		now := o.Now
+		if now == nil {
+			now = time.Now
+		}
+		s.picture = f.picture(subject{d, columns, len(o.Columns) > 0, at, now})
 		return s, nil
 	}
 	if s.encoder, err = f.encode(d, columns, at); err != nil {

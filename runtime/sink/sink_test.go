@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // lineFormats are the formats whose records come one by one.
-var lineFormats = slices.DeleteFunc(slices.Clone(Formats), func(f Format) bool { return f.AtEnd })
+var lineFormats = slices.DeleteFunc(slices.Clone(Formats), func(f Format) bool { return f.AtEnd || f.Name == "none" })
 
 var order = binary.NativeEndian
 
@@ -280,7 +280,7 @@ func TestNewRefuses(t *testing.T) {
 		o      Options
 		want   string
 	}{
-		{"xml", Options{}, `no output format "xml"; there are table, json, csv, folded, flamegraph, pprof, heatmap`},
+		{"xml", Options{}, `no output format "xml"; there are table, json, csv, folded, flamegraph, pprof, heatmap, none`},
 		{"json", Options{Columns: []string{"sate"}}, `no column "sate"; there are time, owner, flow, state`},
 		{"json", Options{Labels: []Label{{"flow", "x"}}}, `column "flow" is asked for twice`},
 	} {
@@ -291,6 +291,28 @@ func TestNewRefuses(t *testing.T) {
 	var format *FormatError
 	if _, err := New("xml", nil, d, Options{}); !errors.As(err, &format) {
 		t.Errorf("%T", err)
+	}
+}
+
+// TestNone wants nothing written, and every record counted.
+func TestNone(t *testing.T) {
+	for _, columns := range [][]column{flagship, counts} {
+		if got := write(t, "none", columns, Options{}); got != "" {
+			t.Errorf("none wrote %q", got)
+		}
+	}
+	d, recs := numbers(t, 101)
+	s, err := New("none", nil, d, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range recs {
+		if err := s.Write(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Flush(); err != nil || s.Delivered() != 101 || s.Lost() != 0 {
+		t.Errorf("%v, %d delivered, %d lost", err, s.Delivered(), s.Lost())
 	}
 }
 

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	goruntime "runtime"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ebgen/ebgen/runtime"
 	"github.com/ebgen/ebgen/runtime/decode"
+	"github.com/ebgen/ebgen/runtime/recording"
 	"github.com/ebgen/ebgen/runtime/sink"
 	"github.com/ebgen/ebgen/runtime/stack"
 	"github.com/ebgen/ebgen/runtime/symbol"
@@ -46,19 +49,28 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 	if err != nil {
 		return UsageError{err}
 	}
+	recorded := *b.Plan // as it is before the output makes changes of its own
 	kallsyms := symbol.NewKernel()
 	processes := process.NewTable()
 	defer processes.Close()
 	book := stack.NewBook(kallsyms, processes)
-	out, err := o.sink(b.Plan, decode.Env{Symbol: kallsyms.Lookup, Syscall: symbol.Syscall, Stacks: book.Frames}, s.Out)
+	env := decode.Env{Offset: decode.WallClock(), Symbol: kallsyms.Lookup, Syscall: symbol.Syscall, Stacks: book.Frames}
+	out, err := o.sink(b.Plan, env, s.Out, nil)
 	if err != nil {
 		return err
+	}
+	to, recorder := runtime.Sink(out), (*recording.Recorder)(nil)
+	if o.Record != "" {
+		if recorder, err = recording.Create(o.Record, o.head(&recorded), env); err != nil {
+			return UsageError{fmt.Errorf("--record: %w", err)}
+		}
+		to = recorder.Tee(out)
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	made := make(chan error, 1)
 	account, err := runtime.Run(running, b, runtime.Options{
-		Params: o.Params, Sink: out, Stacks: book, Duration: o.Duration, Count: o.Count, RingSize: o.RingSize, Pid: pid, BTF: o.BTF, KernelID: kernelID(), Verbose: o.verbose(s.Err),
+		Params: o.Params, Sink: to, Stacks: book, Duration: o.Duration, Count: o.Count, RingSize: o.RingSize, Pid: pid, BTF: o.BTF, KernelID: kernelID(), Verbose: o.verbose(s.Err),
 		Notice: func(line string) { fmt.Fprintln(s.Err, line) },
 		Ready: func() {
 			fmt.Fprintf(s.Err, "tracing %s; Ctrl-C ends it\n", b.Plan.Name)
@@ -73,6 +85,17 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 			}()
 		},
 	})
+	var remarks []string
+	if account != nil {
+		for _, nameless := range []error{kallsyms.Err(), processes.Err()} {
+			if nameless != nil {
+				remarks = append(remarks, nameless.Error())
+			}
+		}
+	}
+	if recorder != nil {
+		err = errors.Join(err, recorder.Close(account, remarks))
+	}
 	if account == nil {
 		var param *runtime.ParamError
 		if errors.As(err, &param) {
@@ -84,19 +107,28 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 	if failed := <-made; failed != nil && !errors.Is(failed, context.Canceled) {
 		err = errors.Join(err, fmt.Errorf("the workload: %w", failed))
 	}
-	for _, line := range account.Lines() {
+	for _, line := range append(account.Lines(), remarks...) {
 		fmt.Fprintln(s.Err, line)
 	}
-	for _, nameless := range []error{kallsyms.Err(), processes.Err()} {
-		if nameless != nil {
-			fmt.Fprintln(s.Err, nameless)
-		}
+	if recorder != nil {
+		fmt.Fprintf(s.Err, "recorded: ebgen replay %s renders it again\n", o.Record)
 	}
 	return err
 }
 
-// sink opens the output that the options or else the plan ask for.
-func (o *Options) sink(p *plan.Plan, env decode.Env, w io.Writer) (runtime.Sink, error) {
+// head is that of a recording of a plan.
+func (o *Options) head(p *plan.Plan) recording.Head {
+	host := recording.Host{CPUs: goruntime.NumCPU()}
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		host.Name, host.Release = unix.ByteSliceToString(name.Nodename[:]), unix.ByteSliceToString(name.Release[:])
+	}
+	return recording.Head{Plan: p, Params: o.Params, Spec: o.Spec, Host: host, Started: time.Now()}
+}
+
+// sink opens the output that the options or else the plan ask for; now is the clock of the
+// run, nil for this machine's.
+func (o *OutputOptions) sink(p *plan.Plan, env decode.Env, w io.Writer, now func() time.Time) (*sink.Sink, error) {
 	decoder, err := decode.New(p, env)
 	if err != nil {
 		return nil, err
@@ -108,7 +140,7 @@ func (o *Options) sink(p *plan.Plan, env decode.Env, w io.Writer) (runtime.Sink,
 	if len(o.Columns) > 0 {
 		columns = o.Columns
 	}
-	out, err := sink.New(name, w, decoder, sink.Options{Columns: columns, Interval: p.Output.Interval > 0})
+	out, err := sink.New(name, w, decoder, sink.Options{Columns: columns, Interval: p.Output.Interval > 0, Now: now})
 	if err != nil {
 		return nil, UsageError{hinted(err)}
 	}

@@ -23,7 +23,6 @@ type TableOptions struct {
 }
 
 func (o *TableOptions) flags(set *pflag.FlagSet) {
-	set.DurationVar(&o.Interval, "interval", 0, "of a table: report each time that this `TIME` is over")
 	set.BoolVar(&o.clear, "clear", true, "of a table: report what was counted since the report before, not since the start")
 	set.StringSliceVar(&o.sort, "sort", nil, "of a table: sort by these `COLUMNS`, by -COLUMN the largest first")
 	set.Uint32Var(&o.top, "top", 0, "of a table: show this many `ROWS` of a report, 0 for all")

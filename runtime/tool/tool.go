@@ -28,34 +28,48 @@ import (
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
+// OutputOptions are the flags that say what is shown, and how.
+type OutputOptions struct {
+	Format  string // "" for the plan's; "help" asks for a list
+	Columns []string
+	Count   uint64
+	Table   TableOptions
+}
+
+// Flags declares the flags of an output.
+func (o *OutputOptions) Flags(set *pflag.FlagSet) {
+	set.StringVarP(&o.Format, "output", "o", "", "output `FORMAT`, or help for a list of them")
+	set.StringSliceVar(&o.Columns, "columns", nil, "the `COLUMNS` to show, in order")
+	set.Uint64VarP(&o.Count, "count", "n", 0, "end after this many `RECORDS`, of a table reports")
+	o.Table.flags(set)
+}
+
 // Options are the flags that every tracer has, and the values of its params.
 type Options struct {
-	Format   string // "" for the plan's; "help" asks for a list
-	Columns  []string
+	OutputOptions
 	Duration time.Duration
-	Count    uint64
 	RingSize int // bytes
 	BTF      string
+	Record   string // the file to record to, "" for none
 	Verbose  bool
 	Help     bool
-	Table    TableOptions
 	Params   map[string][]string // as runtime.ParseParams takes them
+	Spec     string              // text of the spec, for a recording; "" when it is not known
 
 	pid string // a number, which process checks
 }
 
 // Flags declares the flags of every tracer.
 func (o *Options) Flags(set *pflag.FlagSet) {
-	set.StringVarP(&o.Format, "output", "o", "", "output `FORMAT`, or help for a list of them")
-	set.StringSliceVar(&o.Columns, "columns", nil, "the `COLUMNS` to show, in order")
+	o.OutputOptions.Flags(set)
+	set.DurationVar(&o.Table.Interval, "interval", 0, "of a table: report each time that this `TIME` is over")
 	set.DurationVarP(&o.Duration, "duration", "d", 0, "end after this `TIME`, such as 10s")
-	set.Uint64VarP(&o.Count, "count", "n", 0, "end after this many `RECORDS`, of a table reports")
+	set.StringVar(&o.Record, "record", "", "keep in `FILE` too what the kernel delivers, for ebgen replay")
 	set.Var((*byteSize)(&o.RingSize), "ring-size", "`SIZE` of the buffer in the kernel, such as 16MiB")
 	set.StringVar(&o.pid, pidFlag, "", "`PID` of the one process whose functions are traced")
 	set.StringVar(&o.BTF, "btf", "", "`FILE` with this kernel's types, for kernels without BTF")
 	set.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is attached, and how, and why not otherwise")
 	set.BoolVarP(&o.Help, "help", "h", false, "this text, with the spec's own flags when it is named")
-	o.Table.flags(set)
 }
 
 // Parse parses the arguments of a tracer called name, which has these params; more, unless
@@ -104,7 +118,7 @@ func newSet(name string) *pflag.FlagSet {
 // listOfFormats is the value of --output that asks for one.
 const listOfFormats = "help"
 
-func (o *Options) checkFormat() error {
+func (o *OutputOptions) checkFormat() error {
 	if o.Format == listOfFormats {
 		return nil
 	}
@@ -113,7 +127,7 @@ func (o *Options) checkFormat() error {
 }
 
 // ListsFormats reports whether a list of the formats is asked for.
-func (o *Options) ListsFormats() bool { return o.Format == listOfFormats }
+func (o *OutputOptions) ListsFormats() bool { return o.Format == listOfFormats }
 
 // ListFormats prints a line for each output format.
 func ListFormats(w io.Writer) error {

@@ -32,6 +32,7 @@ var OutputFormats = []OutputFormat{
 	{"flamegraph", "stacks as a flame graph: one HTML file", NeedsStack, true, true, ".html"},
 	{"pprof", "stacks for go tool pprof: profile.proto, gzipped", NeedsStack, true, true, ".pb.gz"},
 	{"heatmap", "histograms over time: one HTML file", NeedsHeat, true, true, ".html"},
+	{Name: "none", Help: "nothing, where --record keeps all for later"},
 }
 
 // A NeedError says that a format has nothing to show.

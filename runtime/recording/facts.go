@@ -1,0 +1,180 @@
+package recording
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ebgen/ebgen/runtime/decode"
+	"github.com/ebgen/ebgen/runtime/stack"
+	"github.com/ebgen/ebgen/spec/plan"
+)
+
+// mostKnown is how many names, and frames of stacks, are remembered, so that none is written
+// twice: about 100 bytes each. Then all are forgotten and written again when they are met.
+const mostKnown = 1 << 16
+
+// names is what rendering was told: by whoever is asked first, or by a recording.
+type names struct {
+	clock    int64
+	symbols  map[uint64]symbol
+	syscalls map[int64]string
+	stacks   map[uint64][]stack.Frame
+}
+
+func newNames() names {
+	return names{symbols: map[uint64]symbol{}, syscalls: map[int64]string{}, stacks: map[uint64][]stack.Frame{}}
+}
+
+// learn takes facts out of a recording.
+func (n *names) learn(f *facts) {
+	if f.Clock != nil {
+		n.clock = *f.Clock
+	}
+	for _, s := range f.Symbols {
+		n.symbols[s.Address] = s
+	}
+	for _, s := range f.Syscalls {
+		n.syscalls[s.Number] = s.Name
+	}
+	for _, s := range f.Stacks {
+		n.stacks[s.ID] = s.Frames
+	}
+}
+
+// env answers what was learnt.
+func (n *names) env() decode.Env {
+	return decode.Env{
+		Offset: func() int64 { return n.clock },
+		Symbol: func(address uint64) (string, string, uint64) {
+			s := n.symbols[address]
+			return s.Name, s.Module, s.Offset
+		},
+		Syscall: func(number int64) string { return n.syscalls[number] },
+		Stacks: func(id uint64) ([]stack.Frame, bool) {
+			frames, ok := n.stacks[id]
+			return frames, ok
+		},
+	}
+}
+
+// tap stands between a decoder and what it asks, and notes each answer once.
+type tap struct {
+	names
+	asked decode.Env
+	begun bool // clock was noted
+	known int  // names and frames
+	fresh facts
+	vague map[uint64]bool // stacks with frames that had no name
+}
+
+func newTap(env decode.Env) *tap {
+	if env.Offset == nil {
+		env.Offset = decode.WallClock()
+	}
+	return &tap{names: newNames(), asked: env, vague: map[uint64]bool{}}
+}
+
+// env asks through the tap.
+func (t *tap) env() decode.Env {
+	return decode.Env{Offset: t.asked.Offset, Location: t.asked.Location, Symbol: t.symbol, Syscall: t.syscall, Stacks: t.stack}
+}
+
+func (t *tap) symbol(address uint64) (name, module string, offset uint64) {
+	s, ok := t.symbols[address]
+	if !ok {
+		s.Address = address
+		if t.asked.Symbol != nil {
+			s.Name, s.Module, s.Offset = t.asked.Symbol(address)
+		}
+		t.symbols[address] = s
+		t.known++
+		t.fresh.Symbols = append(t.fresh.Symbols, s)
+	}
+	return s.Name, s.Module, s.Offset
+}
+
+func (t *tap) syscall(number int64) string {
+	name, ok := t.syscalls[number]
+	if !ok {
+		if t.asked.Syscall != nil {
+			name = t.asked.Syscall(number)
+		}
+		t.syscalls[number] = name
+		t.known++
+		t.fresh.Syscalls = append(t.fresh.Syscalls, syscall{number, name})
+	}
+	return name
+}
+
+func (t *tap) stack(id uint64) (frames []stack.Frame, ok bool) {
+	if frames, ok = t.stacks[id]; ok || t.asked.Stacks == nil {
+		return frames, ok
+	}
+	if frames, ok = t.asked.Stacks(id); !ok {
+		return nil, false
+	}
+	t.stacks[id] = frames
+	t.known += 1 + len(frames)
+	t.fresh.Stacks = append(t.fresh.Stacks, kept{id, frames})
+	if nameless(frames) > 0 {
+		t.vague[id] = true
+	} else {
+		delete(t.vague, id)
+	}
+	return frames, true
+}
+
+// nameless counts the frames without a name.
+func nameless(frames []stack.Frame) (n int) {
+	for i := range frames {
+		if frames[i].Name == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// again asks once more for stacks that had frames without names: those of a JIT may have
+// come since.
+func (t *tap) again() {
+	for _, id := range slices.Sorted(maps.Keys(t.vague)) {
+		before, known := t.stacks[id]
+		frames, ok := t.asked.Stacks(id)
+		if ok && (!known || nameless(frames) < nameless(before)) {
+			t.fresh.Stacks = append(t.fresh.Stacks, kept{id, frames})
+			t.stacks[id] = frames
+		}
+	}
+}
+
+// take returns what was noted since it was last called, with the clock where that has moved.
+func (t *tap) take() facts {
+	f := t.fresh
+	if now := t.asked.Offset(); now != t.clock || !t.begun {
+		t.clock, t.begun = now, true
+		f.Clock = &now
+	}
+	t.fresh = facts{}
+	if t.known > mostKnown {
+		t.forget()
+	}
+	return f
+}
+
+// forget makes the tap note again what it noted before.
+func (t *tap) forget() {
+	t.names, t.known, t.begun = newNames(), 0, false
+	if len(t.vague) > mostKnown {
+		clear(t.vague)
+	}
+}
+
+// asks returns the columns whose text depends on more than the record and the clock.
+func asks(columns []decode.Column) (asking []decode.Column) {
+	for _, c := range columns {
+		if c.Type.Kind == plan.Stack || c.Type.Meaning == plan.Symbol || c.Type.Meaning == plan.Syscall {
+			asking = append(asking, c)
+		}
+	}
+	return asking
+}
