@@ -11,7 +11,7 @@ need = command -v $(2) >/dev/null || scripts/need $(1)
 # The same for what tests can do without, if only root can install it: they say so.
 want = command -v $(2) >/dev/null || [ "$$(id -u)" -ne 0 ] || scripts/need $(1)
 
-.PHONY: all release run test race lint check-generated generate golden fuzz bench vm test-editor test-kernels test-fidelity ci clean
+.PHONY: all release run test race lint check-generated generate golden fuzz bench vm test-editor test-kernels test-arm64 test-fidelity ci clean
 
 all: $(BIN)
 
@@ -75,6 +75,7 @@ bench: $(BIN)
 
 vm:
 	$(GO) build -o bin/vm ./cmd/vm
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o bin/vm-arm64 ./cmd/vm
 
 # An editor with the YAML language server from npm: completes keys, flags unknown ones.
 LANGUAGE_SERVER := .cache/editor/node_modules/.bin/yaml-language-server
@@ -88,6 +89,9 @@ test-editor: $(LANGUAGE_SERVER)
 
 test-kernels: vm $(BIN)
 	scripts/test-kernels
+
+test-arm64: vm $(BIN)
+	scripts/test-kernels 6.12-arm64
 
 # Specs beside the tools of other projects: docs/fidelity.md. A quiet machine agrees best.
 test-fidelity:

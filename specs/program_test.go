@@ -80,15 +80,18 @@ func program(t testing.TB, name string) string {
 		return path
 	}
 	b := programs[name]
-	if b.arch != "" && b.arch != goruntime.GOARCH {
+	if b.arch != "" && b.arch != *arch {
 		t.Skipf("%s is for %s", b.from, b.arch)
+	}
+	if *arch != goruntime.GOARCH && b.compiler[0] != "go" {
+		t.Skipf("%s is not built for another architecture", b.from)
 	}
 	if _, err := exec.LookPath(b.compiler[0]); err != nil {
 		missing(t, fmt.Errorf("%s cannot be built here: %w", name, err))
 	}
 	c := exec.Command(b.compiler[0], append(b.compiler[1:len(b.compiler):len(b.compiler)], "-o", path, b.from)...)
 	c.Dir = "testdata/programs"
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+*arch)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(c.Args, " "), err, out)
 	}

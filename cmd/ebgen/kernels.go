@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -79,16 +78,13 @@ func regularFiles(name string) ([]string, error) {
 var compressedEndings = []string{".xz", ".zst", ".lz4"}
 
 // openKernel reads the types of a kernel: raw BTF, an ELF file with it, either of them
-// compressed, or a kernel image of amd64.
+// compressed, or a kernel image of amd64 or arm64.
 func openKernel(path string) (*ktype.Kernel, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	data, err := unpack.Kernel(file)
-	if errors.Is(err, unpack.ErrNotBzImage) {
-		data, err = unpack.Decompress(file)
-	}
+	data, err := unpack.Types(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

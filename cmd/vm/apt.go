@@ -17,6 +17,7 @@ import (
 // machine's are neither read nor written. Its proxy and mirror settings are kept.
 type apt struct {
 	dir     string
+	arch    string
 	updated error // why the lists are not complete, or nil
 }
 
@@ -25,7 +26,7 @@ type apt struct {
 // is there decides.
 func openApt(ctx context.Context, dir string, s series) (*apt, error) {
 	main, security := mirrors(ctx)
-	a := &apt{dir: dir}
+	a := &apt{dir: dir, arch: s.arch}
 	for _, d := range []string{"state", "lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
@@ -33,7 +34,7 @@ func openApt(ctx context.Context, dir string, s series) (*apt, error) {
 	}
 	for name, text := range map[string]string{
 		"sources.list": sourceList(s, main, security),
-		"apt.conf":     aptConf(dir),
+		"apt.conf":     aptConf(dir, s.arch),
 		"status":       "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -79,7 +80,7 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 func sourceList(s series, main, security string) string {
 	// target=Packages: no translations, icons or file lists (sources.list(5)).
-	options := "arch=amd64 target=Packages"
+	options := "arch=" + s.arch + " target=Packages"
 	if _, err := os.Stat(keyring); err == nil {
 		options += " signed-by=" + keyring
 	}
@@ -92,11 +93,11 @@ func sourceList(s series, main, security string) string {
 
 // aptConf is read after this machine's configuration (apt.conf(5)): it redirects what apt
 // reads and writes, and clears the hooks that would touch this machine's state.
-func aptConf(dir string) string {
+func aptConf(dir, arch string) string {
 	return fmt.Sprintf(`#clear APT::Update;
 #clear DPkg;
 #clear APT::Architectures;
-APT::Architecture "amd64";
+APT::Architecture "%[2]s";
 APT::Sandbox::User "";
 Dir::State "%[1]s/state";
 Dir::State::lists "%[1]s/lists";
@@ -106,7 +107,7 @@ Dir::Etc::sourcelist "%[1]s/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
-`, dir)
+`, dir, arch)
 }
 
 // run runs one of apt's programs in a.dir and returns its standard output.
@@ -134,13 +135,13 @@ func output(ctx context.Context, dir, program string, args ...string) ([]byte, e
 // following Depends: one up to 6.12, and linux-binary, -modules, -base from 7.x. The
 // metapackage itself holds nothing and is left out.
 func (a *apt) kernelPackages(ctx context.Context) ([]string, error) {
-	const metapackage = "linux-image-cloud-amd64"
+	metapackage := "linux-image-cloud-" + a.arch
 	packages, err := closure(metapackage, func(name string) ([]string, error) {
 		stanza, err := a.run(ctx, "apt-cache", "show", "--no-all-versions", name)
 		if err != nil {
 			return nil, errors.Join(err, a.updated)
 		}
-		return kernelDepends(string(stanza)), nil
+		return kernelDepends(string(stanza), a.arch), nil
 	})
 	if err != nil {
 		return nil, err
@@ -171,11 +172,11 @@ func closure(root string, depends func(string) ([]string, error)) ([]string, err
 // kernelDepends returns the packages of a stanza's Depends field (deb-control(5)) that
 // belong to a cloud kernel, without their versions. What else it wants (an initramfs
 // generator, kmod) serves an installation.
-func kernelDepends(stanza string) []string {
+func kernelDepends(stanza, arch string) []string {
 	var names []string
 	for clause := range strings.SplitSeq(field(stanza, "Depends"), ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(clause), " ")
-		if strings.HasPrefix(name, "linux-") && strings.HasSuffix(name, "-cloud-amd64") {
+		if strings.HasPrefix(name, "linux-") && strings.HasSuffix(name, "-cloud-"+arch) {
 			names = append(names, name)
 		}
 	}

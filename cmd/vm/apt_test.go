@@ -36,7 +36,7 @@ func TestClosure(t *testing.T) {
 		if !ok {
 			return nil, errors.New("asked for " + name)
 		}
-		return kernelDepends(stanza), nil
+		return kernelDepends(stanza, "amd64"), nil
 	})
 	want := []string{
 		"linux-image-cloud-amd64", "linux-base-cloud-amd64", "linux-image-7.2.13+deb14-cloud-amd64",
@@ -79,7 +79,7 @@ func TestChooseMirrors(t *testing.T) {
 func TestSourceList(t *testing.T) {
 	for _, s := range matrix {
 		text := sourceList(s, "http://m/debian/", "http://m/debian-security/")
-		if !strings.Contains(text, "] http://m/debian/ "+s.suite+" main\n") {
+		if !strings.Contains(text, "arch="+s.arch+" ") || !strings.Contains(text, "] http://m/debian/ "+s.suite+" main\n") {
 			t.Errorf("%s: no line of the suite's own in\n%s", s.name, text)
 		}
 		security := strings.Contains(text, "] http://m/debian-security/ "+s.suite+"-security main\n")

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,10 +60,14 @@ func runFetch(ctx context.Context, o fetchOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
+	tools := slices.Clone(fetchTools)
+	for _, s := range wanted {
+		tools = append(tools, runTools(s.arch)...)
+	}
 	if o.install {
-		err = installTools(ctx, stderr)
+		err = installTools(ctx, tools, stderr)
 	} else {
-		err = checkTools(allTools)
+		err = checkTools(tools)
 	}
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func runFetch(ctx context.Context, o fetchOptions, stdout, stderr io.Writer) err
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%-6s%-28s%6.1fs  %s\n", k.name, k.release, time.Since(began).Seconds(), k.dir)
+		fmt.Fprintf(stdout, "%-11s%-28s%6.1fs  %s\n", k.name, k.release, time.Since(began).Seconds(), k.dir)
 	}
 	return nil
 }
@@ -98,7 +104,7 @@ func selectSeries(names []string) ([]series, error) {
 	for _, name := range names {
 		before := len(selected)
 		for _, s := range matrix {
-			if name == "all" || name == s.name || name == s.suite {
+			if s.called(name) {
 				selected = append(selected, s)
 			}
 		}
@@ -153,6 +159,9 @@ func fetchKernel(ctx context.Context, cache string, s series) (kernel, error) {
 	if err != nil {
 		return kernel{}, fmt.Errorf("kernel %s from Debian's %s: %w", s.name, s.suite, err)
 	}
+	if s.arch != goruntime.GOARCH {
+		packages = append(packages, "busybox-static")
+	}
 	root := filepath.Join(work, "root")
 	if err := a.unpack(ctx, packages, root); err != nil {
 		return kernel{}, fmt.Errorf("kernel %s: %w", s.name, err)
@@ -192,13 +201,14 @@ func arrange(root, dir string) error {
 	if err != nil {
 		return err
 	}
-	packed, err := os.ReadFile(image)
+	vmlinux, err := os.ReadFile(image)
 	if err != nil {
 		return err
 	}
-	vmlinux, err := unpack.Kernel(packed)
-	if err != nil {
-		return err
+	if !unpack.IsImage(vmlinux) {
+		if vmlinux, err = unpack.Kernel(vmlinux); err != nil {
+			return err
+		}
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -208,6 +218,11 @@ func arrange(root, dir string) error {
 	}
 	if err := os.Rename(modules, filepath.Join(dir, "modules")); err != nil {
 		return err
+	}
+	if busybox, err := one(root, "bin/busybox", "usr/bin/busybox"); err == nil {
+		if err := os.Rename(busybox, filepath.Join(dir, "busybox")); err != nil {
+			return err
+		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "vmlinux"), vmlinux, 0o644); err != nil {
 		return err

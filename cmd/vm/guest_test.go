@@ -26,7 +26,7 @@ func newBench(t *testing.T) bench {
 	if testing.Short() {
 		t.Skip("boots a kernel: not with -short")
 	}
-	if err := checkTools(runTools); err != nil {
+	if err := checkTools(runTools("amd64")); err != nil {
 		t.Skip(err)
 	}
 	cache, err := cacheDir()

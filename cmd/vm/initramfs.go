@@ -50,10 +50,13 @@ func buildInitramfs(ctx context.Context, k kernel, o runOptions, j job) (archive
 	if err != nil {
 		return nil, err
 	}
+	if k.foreign() {
+		self = filepath.Join(filepath.Dir(self), "vm-"+k.arch)
+	}
 	if err := im.copyAs(ctx, self, "/init"); err != nil {
 		return nil, err
 	}
-	if err := im.addBusybox(ctx); err != nil {
+	if err := im.addBusybox(ctx, k); err != nil {
 		return nil, err
 	}
 	if err := im.addModules(k, o, &j); err != nil {
@@ -108,12 +111,17 @@ func inDir(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-func (a archive) addBusybox(ctx context.Context) error {
+// addBusybox adds the guest's busybox, with the applets of this machine's.
+func (a archive) addBusybox(ctx context.Context, k kernel) error {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return err
 	}
-	if err := a.copyAs(ctx, busybox, "/bin/busybox"); err != nil {
+	guest := busybox
+	if k.foreign() {
+		guest = k.busybox()
+	}
+	if err := a.copyAs(ctx, guest, "/bin/busybox"); err != nil {
 		return err
 	}
 	applets, err := output(ctx, "", busybox, "--list")

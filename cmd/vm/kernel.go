@@ -1,49 +1,78 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
+
+	"github.com/ebgen/ebgen/spec/unpack"
 )
 
 // series is one row of the matrix: a kernel line and the Debian suite that carries it.
 type series struct {
 	name     string
 	suite    string
-	security bool // whether the suite has a SUITE-security beside it
+	security bool   // whether the suite has a SUITE-security beside it
+	arch     string // as Debian and Go spell it
 }
 
-// matrix is the kernels of the project, the oldest promised first.
+// matrix is the kernels of the project, the oldest promised first; those of another
+// architecture than this machine's have to be named.
 var matrix = []series{
-	{"5.10", "bullseye", true},
-	{"6.1", "bookworm", true},
-	{"6.12", "trixie", true},
-	{"sid", "sid", false}, // the newest; what was got is kept until `fetch --update`
+	{"5.10", "bullseye", true, "amd64"},
+	{"6.1", "bookworm", true, "amd64"},
+	{"6.12", "trixie", true, "amd64"},
+	{"sid", "sid", false, "amd64"}, // the newest; what was got is kept until `fetch --update`
+	{"6.12-arm64", "trixie", true, "arm64"},
+}
+
+// called reports whether a name that is no release stands for s.
+func (s series) called(name string) bool {
+	return name == s.name || s.arch == goruntime.GOARCH && (name == "all" || name == s.suite)
 }
 
 // kernel is one unpacked kernel in the cache: DIR/vmlinux, DIR/config, DIR/release and
-// DIR/modules, the tree of its modules.
+// DIR/modules, the tree of its modules; of another architecture than this machine's
+// DIR/busybox too.
 type kernel struct {
 	name    string // of its series
 	release string // as uname -r gives it
 	dir     string
+	arch    string
 }
 
+// vmlinux is an ELF file on amd64 and what boots as it is, an Image, on arm64.
 func (k kernel) vmlinux() string { return filepath.Join(k.dir, "vmlinux") }
 func (k kernel) modules() string { return filepath.Join(k.dir, "modules") }
+func (k kernel) busybox() string { return filepath.Join(k.dir, "busybox") }
+
+// foreign reports whether the kernel is of another architecture than this machine's.
+func (k kernel) foreign() bool { return k.arch != goruntime.GOARCH }
 
 // btf returns the kernel's raw type information, what it shows as /sys/kernel/btf/vmlinux.
 func (k kernel) btf() ([]byte, error) {
-	f, err := elf.Open(k.vmlinux())
+	image, err := os.ReadFile(k.vmlinux())
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	types, err := unpack.Types(image)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k.vmlinux(), err)
+	}
+	if !bytes.HasPrefix(types, []byte(elf.ELFMAG)) {
+		return types, nil
+	}
+	f, err := elf.NewFile(bytes.NewReader(types))
+	if err != nil {
+		return nil, err
+	}
 	section := f.Section(".BTF")
 	if section == nil {
 		return nil, fmt.Errorf("%s: no .BTF section", k.vmlinux())
@@ -76,7 +105,7 @@ func cachedKernel(cache string, s series) (kernel, error) {
 	if err != nil {
 		return kernel{}, err
 	}
-	return kernel{s.name, strings.TrimSpace(string(release)), dir}, nil
+	return kernel{s.name, strings.TrimSpace(string(release)), dir, s.arch}, nil
 }
 
 // selectKernels returns the kernels that names stand for, in the order given: a series, its
@@ -87,8 +116,7 @@ func selectKernels(cache string, names []string) ([]kernel, error) {
 		var found bool
 		for _, s := range matrix {
 			k, err := cachedKernel(cache, s)
-			named := name == "all" || name == s.name || name == s.suite
-			if !named && (err != nil || !isRelease(k.release, name)) {
+			if !s.called(name) && (err != nil || k.foreign() || !isRelease(k.release, name)) {
 				continue
 			}
 			if err != nil {

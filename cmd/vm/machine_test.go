@@ -109,12 +109,16 @@ func TestListen(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
-	m := &machine{append: "lsm=lockdown,yama,bpf"}
+	amd64 := kernel{arch: "amd64"}
+	m := &machine{kernel: amd64, append: "lsm=lockdown,yama,bpf"}
 	if got, want := m.commandLine(), "console=ttyS0 panic=-1 oops=panic loglevel=4 lsm=lockdown,yama,bpf"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	m = &machine{verbose: true, memory: "2G"}
+	m = &machine{kernel: amd64, verbose: true, memory: "2G"}
 	if got, want := m.commandLine(), "console=ttyS0 panic=-1 oops=panic loglevel=8"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := (&machine{kernel: kernel{arch: "arm64"}}).commandLine(), "console=ttyAMA0 panic=-1 oops=panic loglevel=4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	arguments := m.arguments()

@@ -10,7 +10,8 @@
 //	CGO_ENABLED=0 go test -exec "$PWD/bin/vm run --kernel 6.1 --" ./runtime/...
 //
 // The same executable is /init inside the guest; guest.go is that side, protocol.go
-// what the two sides say to each other. Host and guest are x86-64.
+// what the two sides say to each other. A guest of another architecture than the host's
+// has an executable built for it, vm-arm64, as its /init.
 package main
 
 import (

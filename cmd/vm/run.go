@@ -39,6 +39,8 @@ The folder testdata of the working directory comes along. EBGEN_* variables are
 passed on; EBGEN_VM is the kernel's release. A test's -coverprofile comes back.
 
 Kernels: ` + seriesNames() + `, or the beginning of a release.
+For one of another architecture vm runs beside an executable of itself that is
+built for it, vm-ARCH, and PROGRAM is static.
 
 Exit status: the program's own, 128+N if signal N killed it, 124 after a
 time-out, 125 if the guest panicked or did not start; with several kernels, the
@@ -74,9 +76,6 @@ func runRun(ctx context.Context, o runOptions, args []string, stdout, stderr io.
 	if o.timeout <= 0 {
 		return usageError(fmt.Errorf("--timeout %s: it must be positive", o.timeout))
 	}
-	if err := checkTools(runTools); err != nil {
-		return err
-	}
 	cache, err := cacheDir()
 	if err != nil {
 		return err
@@ -84,6 +83,11 @@ func runRun(ctx context.Context, o runOptions, args []string, stdout, stderr io.
 	kernels, err := selectKernels(cache, o.kernels)
 	if err != nil {
 		return err
+	}
+	for _, k := range kernels {
+		if err := checkTools(runTools(k.arch)); err != nil {
+			return err
+		}
 	}
 	dir, err := os.Getwd()
 	if err != nil {

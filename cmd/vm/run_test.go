@@ -38,8 +38,9 @@ func TestSelectKernels(t *testing.T) {
 		{names: "6.1.0-56-cloud-amd64", want: "6.1"},
 		{names: "7.2", want: "sid"},
 		{names: "7.2.13+deb14-cloud-amd64", want: "sid"},
-		{names: "7.2.1", err: `no kernel "7.2.1"; want 5.10, 6.1, 6.12, sid or all`},
+		{names: "7.2.1", err: `no kernel "7.2.1"; want 5.10, 6.1, 6.12, sid, 6.12-arm64 or all`},
 		{names: "6.12", err: "kernel 6.12: it is not in the cache: run `vm fetch`"},
+		{names: "6.12-arm64", err: "kernel 6.12-arm64: it is not in the cache: run `vm fetch`"},
 		{names: "all", err: "kernel 5.10: it is not in the cache: run `vm fetch`"},
 	}
 	for _, tt := range tests {
@@ -172,8 +173,8 @@ func TestUsage(t *testing.T) {
 		{"run --nonesuch -- x", statusUsage, "unknown flag: --nonesuch"},
 		{"run --timeout 0s -- x", statusUsage, "--timeout 0s: it must be positive"},
 		{"fetch now", statusUsage, `unexpected argument "now"`},
-		{"fetch --kernel 4.19", statusUsage, `no kernel "4.19"; want 5.10, 6.1, 6.12, sid or all`},
-		{"btf --kernel 4.19", statusUsage, `no kernel "4.19"; want 5.10, 6.1, 6.12, sid or all`},
+		{"fetch --kernel 4.19", statusUsage, `no kernel "4.19"; want 5.10, 6.1, 6.12, sid, 6.12-arm64 or all`},
+		{"btf --kernel 4.19", statusUsage, `no kernel "4.19"; want 5.10, 6.1, 6.12, sid, 6.12-arm64 or all`},
 		{"btf --kernel 6.1", statusVM, "kernel 6.1: it is not in the cache: run `vm fetch`"},
 	}
 	for _, tt := range tests {

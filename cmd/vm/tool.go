@@ -12,21 +12,19 @@ import (
 // tool is a program that vm runs, and the Debian package that has it.
 type tool struct{ program, pkg string }
 
-var (
-	// runTools is what a run needs. The guest's shell, mount, dd and so on are busybox's.
-	runTools = []tool{
-		{"qemu-system-x86_64", "qemu-system-x86"},
-		{"busybox", "busybox-static"},
-	}
-	// allTools is what a fetch needs besides, so that a run after it lacks nothing.
-	allTools = append(slices.Clone(runTools), tool{"apt-get", "apt"}, tool{"dpkg-deb", "dpkg"})
-)
+// runTools is what a run needs. The guest's shell, mount, dd and so on are busybox's.
+func runTools(arch string) []tool {
+	return []tool{platforms[arch].tool, {"busybox", "busybox-static"}}
+}
+
+// fetchTools is what a fetch needs besides what a run after it does.
+var fetchTools = []tool{{"apt-get", "apt"}, {"dpkg-deb", "dpkg"}}
 
 // missingPackages returns the packages of the tools that are not in $PATH.
 func missingPackages(tools []tool) []string {
 	var packages []string
 	for _, t := range tools {
-		if _, err := exec.LookPath(t.program); err != nil {
+		if _, err := exec.LookPath(t.program); err != nil && !slices.Contains(packages, t.pkg) {
 			packages = append(packages, t.pkg)
 		}
 	}
@@ -44,8 +42,8 @@ func checkTools(tools []tool) error {
 }
 
 // installTools installs what is missing, with this machine's own apt-get.
-func installTools(ctx context.Context, stderr io.Writer) error {
-	packages := missingPackages(allTools)
+func installTools(ctx context.Context, tools []tool, stderr io.Writer) error {
+	packages := missingPackages(tools)
 	if len(packages) == 0 {
 		return nil
 	}
@@ -54,5 +52,5 @@ func installTools(ctx context.Context, stderr io.Writer) error {
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", strings.Join(installCommand, " "), strings.Join(packages, " "), err)
 	}
-	return checkTools(allTools)
+	return checkTools(tools)
 }

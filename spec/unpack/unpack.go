@@ -4,7 +4,8 @@
 // image; out come the bytes within.
 //
 //	data, err := unpack.Decompress(file)   // of 6.1.btf.xz the BTF; of what is not compressed, itself
-//	vmlinux, err := unpack.Kernel(file)    // of /boot/vmlinuz-6.1.0 the ELF file
+//	vmlinux, err := unpack.Kernel(file)    // of /boot/vmlinuz-6.1.0 of amd64 the ELF file
+//	types, err := unpack.Types(file)       // of all of these the BTF, or an ELF file with it
 package unpack
 
 import (
@@ -84,4 +85,49 @@ func Kernel(image []byte) ([]byte, error) {
 		return nil, errors.New("unpack the kernel: its payload is not an ELF file")
 	}
 	return vmlinux, nil
+}
+
+// IsImage reports whether data is a kernel image of arm64 that is not compressed
+// (Documentation/arch/arm64/booting.rst: magic at 0x38).
+func IsImage(data []byte) bool { return len(data) >= 0x40 && string(data[0x38:0x3c]) == "ARM\x64" }
+
+// ErrNoTypes says that a kernel image of arm64 has no BTF.
+var ErrNoTypes = errors.New("the kernel image has no BTF (CONFIG_DEBUG_INFO_BTF)")
+
+// Types returns what has a kernel's types, raw BTF or an ELF file: out of a kernel image of
+// amd64 or arm64, or of a compressed file. What is none of these is returned as it is.
+func Types(file []byte) ([]byte, error) {
+	if IsImage(file) {
+		return imageTypes(file)
+	}
+	vmlinux, err := Kernel(file)
+	if errors.Is(err, ErrNotBzImage) {
+		return Decompress(file)
+	}
+	return vmlinux, err
+}
+
+// btfHeader is how struct btf_header begins: magic, version, flags and its own length, on a
+// little-endian machine (include/uapi/linux/btf.h).
+var btfHeader = []byte{0x9f, 0xeb, 1, 0, 24, 0, 0, 0}
+
+// imageTypes finds the BTF in an image that says nothing of its sections: by its header,
+// behind which the types lie first and the strings follow them, to a last zero.
+func imageTypes(image []byte) ([]byte, error) {
+	for rest := image; ; rest = rest[1:] {
+		at := bytes.Index(rest, btfHeader)
+		if at < 0 {
+			return nil, ErrNoTypes
+		}
+		rest = rest[at:]
+		if len(rest) < 24 {
+			return nil, ErrNoTypes
+		}
+		types, typesSize := binary.LittleEndian.Uint32(rest[8:]), binary.LittleEndian.Uint32(rest[12:])
+		strings, stringsSize := binary.LittleEndian.Uint32(rest[16:]), binary.LittleEndian.Uint32(rest[20:])
+		end := 24 + uint64(strings) + uint64(stringsSize)
+		if types == 0 && typesSize > 0 && strings == typesSize && stringsSize > 1 && end <= uint64(len(rest)) && rest[end-1] == 0 {
+			return rest[:end], nil
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,38 @@ func TestDecompressPlain(t *testing.T) {
 	for _, text := range []string{"", "\x7fELF", strings.Repeat("x", 100)} {
 		if got, err := Decompress([]byte(text)); err != nil || string(got) != text {
 			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
+// TestTypes finds the BTF of an arm64 image behind what looks like one.
+func TestTypes(t *testing.T) {
+	btf := append(slices.Clone(btfHeader), make([]byte, 16)...)
+	binary.LittleEndian.PutUint32(btf[12:], 12)
+	binary.LittleEndian.PutUint32(btf[16:], 12)
+	binary.LittleEndian.PutUint32(btf[20:], 5)
+	btf = append(btf, "twelve bytes\x00abc\x00"...)
+	image := make([]byte, 0x40)
+	copy(image[0x38:], "ARM\x64")
+	short := append(slices.Clone(image), btfHeader...)
+	image = append(image, btfHeader...)
+	image = append(image, bytes.Repeat([]byte{0xff}, 16)...)
+	image = append(append(image, btf...), "what follows"...)
+	for _, tt := range []struct {
+		name       string
+		file, want []byte
+		err        error
+	}{
+		{"arm64", image, btf, nil},
+		{"arm64 without BTF", image[:0x40], nil, ErrNoTypes},
+		{"arm64 that is cut off", short, nil, ErrNoTypes},
+		{"BTF", btf, btf, nil},
+		{"compressed BTF", pack(t, "xz", btf), btf, nil},
+		{"bzImage", bzImage(pack(t, "xz", []byte("\x7fELF kernel")), 11), []byte("\x7fELF kernel"), nil},
+	} {
+		got, err := Types(tt.file)
+		if !errors.Is(err, tt.err) || !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %q, %v; want %q, %v", tt.name, got, err, tt.want, tt.err)
 		}
 	}
 }
