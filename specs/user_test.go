@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ebgen/ebgen/runtime"
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 // amounts is what the programs of testdata count in one round: 37 numbers, no two alike.
@@ -120,6 +121,37 @@ func TestReturns(t *testing.T) {
 		if number(e["size"]) != size || e["why"] != why || number(e["result"]) != result || number(e["took"]) <= 0 {
 			t.Errorf("call %d is %v, want %d for %q, which returns %d", i, e, size, why, result)
 		}
+	}
+}
+
+// TestInnerCalls wants the time of functions that call each other, of which one pattern is
+// the span: 30 calls within book_parse and 7 within book_answer.
+func TestInnerCalls(t *testing.T) {
+	path := program(t, "ledger")
+	var p *process
+	got := trace(t, nil, func(context.Context) error {
+		p = start(t, path)
+		return p.round()
+	}, "inner_calls")[0]
+	within, outer := 0, map[string]int{"book_parse": 30, "book_answer": 7}
+	calls := 0
+	for _, r := range of(p.Process.Pid, got.records) {
+		took, name := number(r["took"]), fmt.Sprint(r["func"])
+		if name == "book_entry" {
+			within, calls = within+took, calls+1
+			continue
+		}
+		if calls != outer[name] || took <= within {
+			t.Errorf("%s took %d ns and %d calls within it %d ns, want %d calls and more than theirs", name, took, calls, within, outer[name])
+		}
+		delete(outer, name)
+		within, calls = 0, 0
+	}
+	if len(outer) > 0 || calls > 0 {
+		t.Errorf("no time of %v, and %d calls within none", outer, calls)
+	}
+	if m := mapAccount(t, got, plan.SpanMap); m.Unmatched != 0 || m.Open != 0 {
+		t.Errorf("the span's counts are %+v, want no start or end without the other", m)
 	}
 }
 

@@ -132,7 +132,7 @@ func (c *checker) arrangeShort(s spec.Scalar) {
 			name += " | "
 		}
 		name += found[0].ReturnProbe
-		if found[0].Kind == plan.Fentry || found[0].Kind == plan.Kprobe {
+		if slices.Contains([]plan.AttachKind{plan.Fentry, plan.Kprobe, plan.Uprobe}, found[0].Kind) {
 			c.span.depth = deep
 		}
 	}
