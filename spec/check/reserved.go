@@ -11,7 +11,15 @@ import (
 // reserve refuses names that the generated C cannot take.
 func (c *checker) reserve() {
 	refuse := func(at source.Span, what, name string) {
-		c.diags.Errorf(at, "a %s cannot be named %q: the generated C uses that word", what, name).Hint = "another name, such as " + name + "_"
+		why := "the generated C uses that word"
+		switch {
+		case plan.Reserved[name]:
+		case name == c.plan.Name:
+			why = "the spec has that name"
+		case slices.ContainsFunc(c.doc.Params, func(p spec.Param) bool { return p.Name.Value == name }):
+			why = "a parameter has that name"
+		}
+		c.diags.Errorf(at, "a %s cannot be named %q: %s", what, name, why).Hint = "another name, such as " + name + "_"
 	}
 	if plan.Reserved[c.plan.Name] {
 		refuse(c.doc.Name.Span(), "spec", c.doc.Name.Value)
