@@ -1,13 +1,24 @@
 package docs_test
 
 import (
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	goruntime "runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/ebgen/ebgen/gen"
+	"github.com/ebgen/ebgen/gen/clang"
+	"github.com/ebgen/ebgen/runtime"
+	"github.com/ebgen/ebgen/runtime/tool"
 	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/spec/binary"
 	"github.com/ebgen/ebgen/spec/check"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
@@ -36,32 +47,110 @@ func documents(t *testing.T) map[string]string {
 	return pages
 }
 
-// TestExamples checks every YAML block of the documents that is a whole spec: it has no
-// errors, and no warnings either.
-func TestExamples(t *testing.T) {
-	k, err := ktype.Running()
-	if err != nil {
-		t.Skipf("no types to check against: %v", err)
-	}
-	found := 0
-	for page, text := range documents(t) {
-		for _, block := range yamlBlock.FindAllStringSubmatch(text, -1) {
-			if !strings.HasPrefix(block[1], "name:") {
-				continue
-			}
-			found++
-			doc, diags := spec.Parse(page, []byte(block[1]))
-			_, diags = check.Check(doc, diags, k, check.Options{Arch: "amd64"})
-			if len(diags.All()) > 0 {
-				var b strings.Builder
-				_ = diags.Print(&b)
-				t.Errorf("%s: the example\n%s\n%s", page, block[1], b.String())
+// example is a YAML block of a document that is a whole spec.
+type example struct{ page, name, text string }
+
+var (
+	named    = regexp.MustCompile(`^name: (\S+)\n`)
+	programs = regexp.MustCompile(`\b(?:uprobe|uretprobe|usdt):([^:\s]+):`)
+)
+
+// examples are the specs of the documents, in their order.
+func examples(t *testing.T) (list []example) {
+	t.Helper()
+	pages := documents(t)
+	for _, page := range slices.Sorted(maps.Keys(pages)) {
+		for _, block := range yamlBlock.FindAllStringSubmatch(pages[page], -1) {
+			if name := named.FindStringSubmatch(block[1]); name != nil {
+				list = append(list, example{page, name[1], block[1]})
 			}
 		}
 	}
-	if found < 7 {
-		t.Errorf("%d examples found: the pattern no longer fits the pages", found)
+	if len(list) < 45 {
+		t.Errorf("%d examples found: the pattern no longer fits the pages", len(list))
 	}
+	return list
+}
+
+// plan checks an example: it has no errors, and no warnings either. It skips aloud what is
+// of a program that this machine does not have.
+func (e example) plan(t *testing.T) *plan.Plan {
+	t.Helper()
+	k, err := kernel()
+	if err != nil {
+		t.Skipf("no types to check against: %v", err)
+	}
+	for _, program := range programs.FindAllStringSubmatch(e.text, -1) {
+		if _, err := binary.Find(program[1], 0); err != nil {
+			t.Skip(err)
+		}
+	}
+	doc, diags := spec.Parse(e.page, []byte(e.text))
+	p, diags := check.Check(doc, diags, k, check.Options{Arch: goruntime.GOARCH, Lint: true})
+	if len(diags.All()) > 0 {
+		var b strings.Builder
+		_ = diags.Print(&b)
+		t.Fatalf("the example\n%s\n%s", e.text, b.String())
+	}
+	return p
+}
+
+var kernel = sync.OnceValues(ktype.Running)
+
+// TestExamples checks every YAML block of the documents that is a whole spec.
+func TestExamples(t *testing.T) {
+	for _, e := range examples(t) {
+		t.Run(e.page+"/"+e.name, func(t *testing.T) { e.plan(t) })
+	}
+}
+
+// TestExamplesRun runs every spec of the documents for a moment, with the flags of the line
+// in which its page runs it: it compiles, and the kernel takes it. What this kernel cannot
+// attach is skipped aloud.
+func TestExamplesRun(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("tracing needs root")
+	}
+	pages := documents(t)
+	for _, e := range examples(t) {
+		t.Run(e.page+"/"+e.name, func(t *testing.T) {
+			p := e.plan(t)
+			b, err := gen.Build(t.Context(), p, []byte(e.text), gen.Options{})
+			if errors.Is(err, clang.ErrNoClang) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var o tool.Options
+			var out, log strings.Builder
+			if _, err := o.Parse(e.name, tool.Params(p), e.flags(t, pages[e.page]), nil); err != nil {
+				t.Fatal(err)
+			}
+			o.Duration = time.Millisecond
+			err = tool.Run(t.Context(), b, &o, tool.Streams{Out: &out, Err: &log})
+			if impossible := new(runtime.AttachError); errors.As(err, &impossible) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatalf("%v\n%s", err, log.String())
+			}
+		})
+	}
+}
+
+// flags are what a page gives to an example behind `ebgen run NAME.yaml`. The cookbook has
+// such a line for each.
+func (e example) flags(t *testing.T, page string) []string {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^    \$ sudo ebgen run ` + e.name + `\.yaml(.*)$`).FindStringSubmatch(page)
+	switch {
+	case line != nil:
+		return strings.Fields(line[1])
+	case e.page == "cookbook.md":
+		t.Errorf("no line runs %s.yaml", e.name)
+	}
+	return nil
 }
 
 // TestTables wants every name of the language's tables in language.md.
