@@ -103,7 +103,7 @@ func (d *Decoder) column(f plan.Field) Column {
 	}
 	c := form.column(f.Name, f.Type, absent)
 	if f.Type.Kind == plan.Int {
-		c.Number = cell{f.Type, f.Offset}.clamped
+		c.Number = (&cell{f.Type, f.Offset}).clamped
 	}
 	for _, part := range form.parts {
 		part.Name = f.Name + "." + part.Name
@@ -185,18 +185,19 @@ func anyOf(a, b func(rec []byte) bool) func(rec []byte) bool {
 	return func(rec []byte) bool { return a(rec) || b(rec) }
 }
 
-// cell is a value's place in the record.
+// cell is a value's place in the record. Its methods take it by address: it is large, and
+// they run for each value.
 type cell struct {
 	plan.Type
 	at int // offset in bytes
 }
 
 // bytes returns the value as it lies in rec.
-func (c cell) bytes(rec []byte) []byte { return rec[c.at : c.at+c.Size] }
+func (c *cell) bytes(rec []byte) []byte { return rec[c.at : c.at+c.Size] }
 
 // integer returns the number in rec, widened to 64 bits: with its sign when the type
 // has one, else with zeros.
-func (c cell) integer(rec []byte) uint64 {
+func (c *cell) integer(rec []byte) uint64 {
 	v := load(rec[c.at:], c.Size)
 	if c.Signed {
 		return signExtend(v, c.Size)
@@ -205,7 +206,7 @@ func (c cell) integer(rec []byte) uint64 {
 }
 
 // clamped returns the number in rec, or the greatest int64 for what is beyond it.
-func (c cell) clamped(rec []byte) int64 {
+func (c *cell) clamped(rec []byte) int64 {
 	v := c.integer(rec)
 	if !c.Signed {
 		v = min(v, math.MaxInt64)
@@ -215,7 +216,7 @@ func (c cell) clamped(rec []byte) int64 {
 
 // signed returns the number in rec with the sign of its top bit, whatever the type says:
 // what the kernel keeps in a u32 may well be a negative errno.
-func (c cell) signed(rec []byte) int64 {
+func (c *cell) signed(rec []byte) int64 {
 	return int64(signExtend(load(rec[c.at:], c.Size), c.Size))
 }
 

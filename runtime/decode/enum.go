@@ -97,7 +97,7 @@ func (n *name) forText() []byte { return n.text }
 func (n *name) forJSON() []byte { return n.json }
 
 // truncate gives v as integer would return it after it was stored in the cell.
-func (c cell) truncate(v uint64) uint64 {
+func (c *cell) truncate(v uint64) uint64 {
 	if c.Signed {
 		return signExtend(v, c.Size)
 	}

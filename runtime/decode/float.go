@@ -27,7 +27,7 @@ const (
 	leastDigits = 1e-6
 )
 
-func (c cell) appendFloat(dst, rec []byte) []byte {
+func (c *cell) appendFloat(dst, rec []byte) []byte {
 	v := c.float(rec)
 	if size := math.Abs(v); size != 0 && (size < leastDigits || size >= mostDigits) {
 		return strconv.AppendFloat(dst, v, 'e', -1, 64)
@@ -35,9 +35,9 @@ func (c cell) appendFloat(dst, rec []byte) []byte {
 	return strconv.AppendFloat(dst, v, 'f', -1, 64)
 }
 
-func (c cell) float(rec []byte) float64 { return math.Float64frombits(load(rec[c.at:], c.Size)) }
+func (c *cell) float(rec []byte) float64 { return math.Float64frombits(load(rec[c.at:], c.Size)) }
 
-func (c cell) notFinite(rec []byte) bool {
+func (c *cell) notFinite(rec []byte) bool {
 	v := c.float(rec)
 	return math.IsNaN(v) || math.IsInf(v, 0)
 }

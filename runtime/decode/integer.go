@@ -30,11 +30,11 @@ func hexadecimal(_ *Decoder, c cell) form {
 	return form{width: len("0xffffffff"), right: true}.asName(c.appendHex)
 }
 
-func (c cell) appendDecimal(dst, rec []byte) []byte {
+func (c *cell) appendDecimal(dst, rec []byte) []byte {
 	return appendInteger(dst, c.integer(rec), c.Signed)
 }
 
-func (c cell) appendHex(dst, rec []byte) []byte { return appendHex(dst, load(rec[c.at:], c.Size)) }
+func (c *cell) appendHex(dst, rec []byte) []byte { return appendHex(dst, load(rec[c.at:], c.Size)) }
 
 // appendInteger writes v, which stands for a negative number if signed and its top bit is set.
 func appendInteger(dst []byte, v uint64, signed bool) []byte {

@@ -22,7 +22,7 @@ func text(_ *Decoder, c cell) form {
 }
 
 // text returns the bytes before the first NUL, or all when there is none.
-func (c cell) text(rec []byte) []byte {
+func (c *cell) text(rec []byte) []byte {
 	b := c.bytes(rec)
 	if end := bytes.IndexByte(b, 0); end >= 0 {
 		return b[:end]

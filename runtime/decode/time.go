@@ -67,15 +67,21 @@ func (s *stamp) append(dst []byte, sec int64) []byte {
 // appendDigits writes v with leading zeros.
 func appendDigits(dst []byte, v int64, digits int) []byte {
 	start := len(dst)
-	for range digits {
-		dst = append(dst, '0')
+	dst = append(dst, zeros[:digits]...)
+	i := len(dst)
+	for ; i-start >= 2; i -= 2 { // two by one division
+		pair := v % 100
+		v /= 100
+		dst[i-2], dst[i-1] = byte('0'+pair/10), byte('0'+pair%10)
 	}
-	for i := len(dst) - 1; i >= start; i-- {
-		dst[i] += byte(v % 10)
-		v /= 10
+	if i > start {
+		dst[start] = byte('0' + v%10)
 	}
 	return dst
 }
+
+// zeros are as many as a u64 has digits.
+const zeros = "00000000000000000000"
 
 // clock turns CLOCK_MONOTONIC into wall-clock time and asks for their distance once for
 // every second of CLOCK_MONOTONIC.

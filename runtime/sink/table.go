@@ -12,7 +12,7 @@ import (
 const (
 	// gap stands between two columns: one blank would not tell the parts of a flow or an
 	// owner from the next column.
-	gap = "  "
+	gap = "  " // of blanks
 	// maxWidth is how wide a column grows. A longer value shifts the rest of its own line
 	// only; the longest regular ones, two IPv4 addresses with ports, need 45.
 	maxWidth = 48
@@ -121,13 +121,12 @@ func (t *table) pad(dst []byte, start, i int) []byte {
 	if width > t.widths[i] && width <= maxWidth {
 		t.widths[i] = width
 	}
-	missing := t.widths[i] - width
-	dst = appendBlanks(dst, missing)
+	missing := max(t.widths[i]-width, 0)
+	end := len(dst)
+	dst = appendBlanks(dst, missing+len(gap))
 	if t.columns[i].Right && missing > 0 {
-		copy(dst[start+missing:], dst[start:len(dst)-missing])
-		for n := start; n < start+missing; n++ {
-			dst[n] = ' '
-		}
+		copy(dst[start+missing:], dst[start:end])
+		appendBlanks(dst[:start], missing) // within dst
 	}
-	return append(dst, gap...)
+	return dst
 }
