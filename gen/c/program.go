@@ -77,7 +77,7 @@ func (p *printer) attachment(a plan.Attachment, bodies []*body, line int) progra
 			args = append(args, "ctx")
 		}
 		for i, s := range c.Args {
-			args = append(args, p.argument(s, b.plan.Args[i].Type))
+			args = append(args, p.argument(a.Kind, s, b.plan.Args[i].Type))
 			if s.From == plan.Note && !slices.Contains(one.Notes, s.Index) {
 				one.Notes = append(one.Notes, s.Index)
 			}
@@ -98,7 +98,7 @@ func (p *printer) attachment(a plan.Attachment, bodies []*body, line int) progra
 
 // argument takes one argument from the context. C converts numbers as the body's
 // parameter wants them.
-func (p *printer) argument(s plan.Source, t plan.Type) string {
+func (p *printer) argument(kind plan.AttachKind, s plan.Source, t plan.Type) string {
 	to := p.argType(t)
 	var v value
 	switch s.From {
@@ -113,6 +113,8 @@ func (p *printer) argument(s plan.Source, t plan.Type) string {
 		v = primary(p.note(s.Index), u64)
 	case plan.Return:
 		v = primary("RETURNED(ctx)", u64)
+	case plan.Caller:
+		v = primary(pick(kind == plan.Uprobe, "CALLER_AT_ENTRY(ctx)", "CALLER_AT_RETURN(ctx)"), u64)
 	case plan.Dynamic:
 		v = primary(fmt.Sprintf("%s(ctx, %d)", p.use("DYNAMIC"), s.Index), ctype{name: "const char *"})
 	case plan.Within:
@@ -201,7 +203,7 @@ func (p *printer) ownerPrograms() []program {
 						source.From = plan.Register
 					}
 				}
-				args = append(args, p.argument(source, body.typ[i]))
+				args = append(args, p.argument(a.Kind, source, body.typ[i]))
 			}
 			one.Calls = []call{{p.use(body.body), strings.Join(args, ", ")}}
 			out = append(out, one)
@@ -209,7 +211,7 @@ func (p *printer) ownerPrograms() []program {
 	}
 	// struct bpf_iter__task_file, kernel/bpf/task_iter.c: meta, task, fd, file.
 	sweep := p.newProgram(plan.Iterator, "task_file", o.Sweep, p.plan.Line)
-	sweep.Calls = []call{{p.use("owner_swept"), p.argument(plan.Source{From: plan.Slot, Index: 1}, structPointer("task_struct")) + ", " +
-		p.argument(plan.Source{From: plan.Slot, Index: 3}, structPointer("file"))}}
+	sweep.Calls = []call{{p.use("owner_swept"), p.argument(plan.Iterator, plan.Source{From: plan.Slot, Index: 1}, structPointer("task_struct")) + ", " +
+		p.argument(plan.Iterator, plan.Source{From: plan.Slot, Index: 3}, structPointer("file"))}}
 	return append(out, sweep)
 }

@@ -177,6 +177,10 @@ func (b *body) argumentNames() string {
 
 // returned is retval, in probes that fire at a return.
 func (b *body) returned(n *expr.Ident) operand {
+	if b.candidate.Retval == nil && b.tolerant > 0 {
+		b.lacking = true
+		return operand{}
+	}
 	if b.candidate.Retval == nil {
 		f := b.fail(n, "%s has no return value", b.spelling)
 		if at := b.candidate.ReturnProbe; at != "" {

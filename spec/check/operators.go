@@ -443,8 +443,13 @@ func (b *body) orElse(n *expr.Binary) operand {
 		b.inferValue(n.Y)
 		return x
 	}
+	certain := !x.expr.Fallible() && mentionsArgument(n.X) // here; another probe may not have it
+	refusal, args, reads, needs := b.refusal, len(b.args), len(b.reads), len(b.needs)
 	y, lacking := b.tolerate(n.Y, b.textual)
-	if lacking {
+	if certain { // y is not asked for
+		b.refusal, b.args, b.reads, b.needs = refusal, b.args[:args], b.reads[:reads], b.needs[:needs]
+	}
+	if lacking || certain && !y.valid {
 		return x
 	}
 	if !y.valid {
@@ -454,10 +459,10 @@ func (b *body) orElse(n *expr.Binary) operand {
 	if !ok {
 		return operand{}
 	}
+	if certain {
+		return x
+	}
 	if !x.expr.Fallible() {
-		if mentionsArgument(n.X) { // which another kernel's probe may not have
-			return x
-		}
 		b.warn(n.OpAt, "%s always has a value, so ?? has no effect", expr.Print(n.X))
 		return x
 	}
@@ -476,8 +481,11 @@ func mentionsArgument(n expr.Node) bool {
 	return found
 }
 
-// isArgument reports whether an expression is args.NAME itself.
+// isArgument reports whether an expression is args.NAME, or retval, itself.
 func isArgument(n expr.Node) bool {
+	if id, ok := n.(*expr.Ident); ok {
+		return id.Name == "retval"
+	}
 	m, ok := n.(*expr.Member)
 	if !ok {
 		return false

@@ -27,6 +27,7 @@ type spanState struct {
 	*entries
 	stages     []string // in order, the end last
 	short      bool     // from the entry to the return of one function: args are the entry's
+	byCall     bool     // the calls of a thread are told apart by the stack pointers of their callers
 	entry      []probe.Candidate
 	args       []probe.Param // of a short span: the entry's arguments that the end reads
 	absentArgs []string      // of a short span: those that the end would read if the entry had them
@@ -132,9 +133,15 @@ func (c *checker) arrangeShort(s spec.Scalar) {
 			name += " | "
 		}
 		name += found[0].ReturnProbe
-		if slices.Contains([]plan.AttachKind{plan.Fentry, plan.Kprobe, plan.Uprobe}, found[0].Kind) {
+		switch {
+		case found[0].Caller != nil:
+			c.span.byCall = true
+		case found[0].Kind == plan.Fentry || found[0].Kind == plan.Kprobe:
 			c.span.depth = deep
 		}
+	}
+	if c.span.byCall {
+		c.span.keys, c.span.depth = append(c.span.keys, &entryField{}), 0
 	}
 	// The return is attached before the entry and taken off after it, so that no call is
 	// left open in between.
@@ -175,7 +182,16 @@ func (b *body) threadKey() []plan.Expr {
 	busy := plan.Expr{Op: plan.OpBinary, Type: boolean, Line: b.probe.Line, Name: "!=", Args: []plan.Expr{tid, none}}
 	idle := plan.Expr{Op: plan.OpUnary, Type: u32, Line: b.probe.Line, Name: "~", Args: []plan.Expr{builtin("cpu")}}
 	own := plan.Expr{Op: plan.OpCond, Type: tid.Type, Line: b.probe.Line, Args: []plan.Expr{busy, tid, idle}}
-	return []plan.Expr{b.key(b.checker.span.entries, 0, value(own))}
+	s := b.checker.span
+	key := []plan.Expr{b.key(s.entries, 0, value(own))}
+	if s.byCall {
+		caller := constant(0, u64) // of a function of the kernel, beside one of user space
+		if b.candidate.Caller != nil {
+			caller = b.pass(*b.candidate.Caller)
+		}
+		key = append(key, b.key(s.entries, 1, caller))
+	}
+	return key
 }
 
 // keep checks what a body that opens or marks a span notes in it.

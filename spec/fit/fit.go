@@ -164,6 +164,9 @@ func argument(c probe.Candidate, name string) (probe.Param, bool) {
 	if name == "retval" && c.Retval != nil {
 		return *c.Retval, true
 	}
+	if name == "caller" && c.Caller != nil {
+		return *c.Caller, true
+	}
 	at := slices.IndexFunc(c.Params, func(p probe.Param) bool { return p.Name == name })
 	if at < 0 {
 		return probe.Param{}, false

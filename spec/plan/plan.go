@@ -265,6 +265,10 @@ const (
 	// GoRegister is an argument register as functions of Go use them (ABIInternal): an
 	// alternative for binaries of Go, as Register is one for all others.
 	GoRegister SourceKind = "goregister"
+	// Caller is the stack pointer that the caller of a function of user space has after the
+	// return: of the calls that a thread is in each has another one. At a function's entry
+	// x86-64 has pushed the return address, which is below it; arm64 has not.
+	Caller SourceKind = "caller"
 	// Note is where the note of a USDT probe says. The program calls
 	//
 	//	static __attribute__((noinline, used)) long usdt_argument_INDEX(struct registers *ctx, u64 *value)

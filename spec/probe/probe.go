@@ -32,6 +32,7 @@ type Candidate struct {
 	Target      string
 	Params      []Param
 	Retval      *Param
+	Caller      *Param // the stack pointer of a function's caller, in user space: plan.Caller
 	NoArgs      string // why there are no arguments although the function has some
 	ReturnProbe string // the probe that fires at the return of the same thing, or ""
 	Object      int    // plan.Attachment.Object

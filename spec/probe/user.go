@@ -17,6 +17,12 @@ func word(name string, from plan.Source) Param {
 		Plan: plan.Type{Kind: plan.Int, Size: 8, User: true}, Source: from}
 }
 
+// caller tells the calls apart that a thread is in.
+func caller() *Param {
+	p := word("caller", plan.Source{From: plan.Caller})
+	return &p
+}
+
 // goRegisters is how many integer arguments functions of Go take in registers
 // (src/cmd/compile/abi-internal.md, Go 1.17).
 var goRegisters = map[string]int{"amd64": 9, "arm64": 16}
@@ -37,7 +43,7 @@ func uprobe(_ *ktype.Kernel, arch, target string) ([]Candidate, error) {
 		inGo.Params = append(inGo.Params, word("arg"+strconv.Itoa(i), plan.Source{From: plan.GoRegister, Index: i}))
 	}
 	if isSymbol(symbol) {
-		inC.ReturnProbe = "uretprobe:" + target
+		inC.ReturnProbe, inC.Caller = "uretprobe:"+target, caller()
 	}
 	switch isGo, known := goProgram(file); {
 	case !known:
@@ -80,7 +86,7 @@ func uretprobe(_ *ktype.Kernel, _, target string) ([]Candidate, error) {
 		return nil, fmt.Errorf("a function returns as a whole: a uretprobe wants the function's symbol, not a place in it")
 	}
 	result := word("retval", plan.Source{From: plan.Return})
-	return []Candidate{{Kind: plan.Uretprobe, Target: target, Retval: &result,
+	return []Candidate{{Kind: plan.Uretprobe, Target: target, Retval: &result, Caller: caller(),
 		NoArgs: "the registers that held the arguments are overwritten by the time a uretprobe fires"}}, nil
 }
 

@@ -60,10 +60,13 @@ struct registers {
 #define ARGUMENT_4(ctx) ((ctx)->r8)
 #define ARGUMENT_5(ctx) ((ctx)->r9)
 #define RETURNED(ctx) ((ctx)->ax)
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp + 8)	/* above the return address */
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 /* struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h; AAPCS64 6.8.2 */
 struct registers {
 	u64 regs[31];
+	u64 sp;
 };
 #define ARGUMENT_0(ctx) ((ctx)->regs[0])
 #define ARGUMENT_1(ctx) ((ctx)->regs[1])
@@ -74,6 +77,8 @@ struct registers {
 #define ARGUMENT_6(ctx) ((ctx)->regs[6])
 #define ARGUMENT_7(ctx) ((ctx)->regs[7])
 #define RETURNED(ctx) ((ctx)->regs[0])
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp)
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #else
 #error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
 #endif
@@ -494,6 +499,6 @@ SEC("uprobe/libc/malloc") int entered_uprobe(struct registers *ctx)
 #line 2 "entered.yaml"
 	return entered(ctx, ARGUMENT_0(ctx));
 }
-#line 498 "entered.bpf.c"
+#line 503 "entered.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

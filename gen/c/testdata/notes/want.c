@@ -60,10 +60,13 @@ struct registers {
 #define ARGUMENT_4(ctx) ((ctx)->r8)
 #define ARGUMENT_5(ctx) ((ctx)->r9)
 #define RETURNED(ctx) ((ctx)->ax)
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp + 8)	/* above the return address */
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 /* struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h; AAPCS64 6.8.2 */
 struct registers {
 	u64 regs[31];
+	u64 sp;
 };
 #define ARGUMENT_0(ctx) ((ctx)->regs[0])
 #define ARGUMENT_1(ctx) ((ctx)->regs[1])
@@ -74,6 +77,8 @@ struct registers {
 #define ARGUMENT_6(ctx) ((ctx)->regs[6])
 #define ARGUMENT_7(ctx) ((ctx)->regs[7])
 #define RETURNED(ctx) ((ctx)->regs[0])
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp)
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #else
 #error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
 #endif
@@ -216,7 +221,7 @@ lost:
 #line 2 "notes.yaml"
 	return 0;
 }
-#line 220 "notes.bpf.c"
+#line 225 "notes.bpf.c"
 
 /* usdt:postgres:postgresql:query__start */
 #line 20 "notes.yaml"
@@ -266,6 +271,6 @@ SEC("uprobe/postgres/postgresql:query__start") int notes_usdt(struct registers *
 #line 2 "notes.yaml"
 	return notes(argument_0, argument_11);
 }
-#line 270 "notes.bpf.c"
+#line 275 "notes.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

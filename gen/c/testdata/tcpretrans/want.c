@@ -97,10 +97,13 @@ struct registers {
 #define ARGUMENT_4(ctx) ((ctx)->r8)
 #define ARGUMENT_5(ctx) ((ctx)->r9)
 #define RETURNED(ctx) ((ctx)->ax)
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp + 8)	/* above the return address */
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 /* struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h; AAPCS64 6.8.2 */
 struct registers {
 	u64 regs[31];
+	u64 sp;
 };
 #define ARGUMENT_0(ctx) ((ctx)->regs[0])
 #define ARGUMENT_1(ctx) ((ctx)->regs[1])
@@ -111,6 +114,8 @@ struct registers {
 #define ARGUMENT_6(ctx) ((ctx)->regs[6])
 #define ARGUMENT_7(ctx) ((ctx)->regs[7])
 #define RETURNED(ctx) ((ctx)->regs[0])
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp)
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #else
 #error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
 #endif
@@ -731,7 +736,7 @@ SEC("raw_tp/tcp_retransmit_skb") int tcpretrans_rawtracepoint(u64 *ctx)
 #line 7 "tcpretrans.yaml"
 	return tcpretrans((const struct sock *)ctx[0]);
 }
-#line 735 "tcpretrans.bpf.c"
+#line 740 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
@@ -739,7 +744,7 @@ SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ctx[0], ctx[4]);
 }
-#line 743 "tcpretrans.bpf.c"
+#line 748 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct registers *ctx)
@@ -747,7 +752,7 @@ SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct re
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ARGUMENT_0(ctx), ARGUMENT_4(ctx));
 }
-#line 751 "tcpretrans.bpf.c"
+#line 756 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
@@ -755,7 +760,7 @@ SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ctx[0], (const struct socket *)ctx[1]);
 }
-#line 759 "tcpretrans.bpf.c"
+#line 764 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
@@ -763,7 +768,7 @@ SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ARGUMENT_0(ctx), (const struct socket *)ARGUMENT_1(ctx));
 }
-#line 767 "tcpretrans.bpf.c"
+#line 772 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
@@ -771,7 +776,7 @@ SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 775 "tcpretrans.bpf.c"
+#line 780 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
@@ -779,7 +784,7 @@ SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 783 "tcpretrans.bpf.c"
+#line 788 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
@@ -787,7 +792,7 @@ SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 791 "tcpretrans.bpf.c"
+#line 796 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
@@ -795,7 +800,7 @@ SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_destroyed((const struct sock *)ctx[0]);
 }
-#line 799 "tcpretrans.bpf.c"
+#line 804 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("iter/task_file") int owner_sweep(u64 *ctx)
@@ -803,6 +808,6 @@ SEC("iter/task_file") int owner_sweep(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_swept((const struct task_struct *)ctx[1], (const struct file *)ctx[3]);
 }
-#line 807 "tcpretrans.bpf.c"
+#line 812 "tcpretrans.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

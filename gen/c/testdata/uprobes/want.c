@@ -60,10 +60,13 @@ struct registers {
 #define ARGUMENT_4(ctx) ((ctx)->r8)
 #define ARGUMENT_5(ctx) ((ctx)->r9)
 #define RETURNED(ctx) ((ctx)->ax)
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp + 8)	/* above the return address */
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 /* struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h; AAPCS64 6.8.2 */
 struct registers {
 	u64 regs[31];
+	u64 sp;
 };
 #define ARGUMENT_0(ctx) ((ctx)->regs[0])
 #define ARGUMENT_1(ctx) ((ctx)->regs[1])
@@ -74,6 +77,8 @@ struct registers {
 #define ARGUMENT_6(ctx) ((ctx)->regs[6])
 #define ARGUMENT_7(ctx) ((ctx)->regs[7])
 #define RETURNED(ctx) ((ctx)->regs[0])
+#define CALLER_AT_ENTRY(ctx) ((ctx)->sp)
+#define CALLER_AT_RETURN(ctx) ((ctx)->sp)
 #else
 #error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
 #endif
@@ -452,6 +457,6 @@ SEC("uprobe//tmp/a \"b\"\\c */ /* ?\?//main.send") int uprobes_uprobe2(struct re
 #line 2 "uprobes.yaml"
 	return uprobes(ctx, GO_ARGUMENT_0(ctx), GO_ARGUMENT_8(ctx));
 }
-#line 456 "uprobes.bpf.c"
+#line 461 "uprobes.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
