@@ -23,6 +23,7 @@ type buildable struct {
 // programs lists what is traced in user space, by name. Frame pointers are kept: it is by
 // them that the kernel walks a stack.
 var programs = map[string]buildable{
+	"calls":         {"calls.c", framed("gcc"), ""},
 	"leak":          {"leak.c", framed("gcc"), ""},
 	"ledger":        {"ledger.c", framed("gcc"), ""},
 	"ledger-static": {"ledger.c", framed("gcc", "-static"), ""},

@@ -97,8 +97,13 @@ type variant struct {
 }
 
 var variants = map[string]variant{
-	"stackcount_entry": {"stackcount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
-	"funccount_book":   {"funccount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_*"}},
+	"stackcount_entry":  {"stackcount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
+	"funccount_book":    {"funccount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_*"}},
+	"argdist_entry":     {"argdist", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
+	"argdist_result":    {"argdist", map[string]string{"probe": "uretprobe:PROGRAMS/ledger:book_entry"}},
+	"argdist_returned":  {"argdist", map[string]string{"probe": "function:vfs_read:return"}},
+	"funclatency_calls": {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_*"}},
+	"funcslower_wait":   {"funcslower", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
 }
 
 // programName is where a spec of testdata names a program under test.
