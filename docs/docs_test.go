@@ -23,6 +23,7 @@ import (
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/spec/probe"
+	"github.com/ebgen/ebgen/specs"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
@@ -179,6 +180,25 @@ func TestTables(t *testing.T) {
 	for _, key := range spec.Keys {
 		if !strings.Contains(text, key.Name) {
 			t.Errorf("language.md does not mention the key %s", key.Name)
+		}
+	}
+}
+
+// TestCatalogueNames wants every name that coming-from.md says the catalogue has to be in it.
+func TestCatalogueNames(t *testing.T) {
+	var row string
+	for _, line := range strings.Split(documents(t)["coming-from.md"], "\n") {
+		if strings.HasSuffix(line, "| the catalogue, by the same name |") {
+			row, _, _ = strings.Cut(line, "| the catalogue")
+		}
+	}
+	names := regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(row, -1)
+	if len(names) == 0 {
+		t.Fatal("coming-from.md has no row of names")
+	}
+	for _, name := range names {
+		if _, _, ok := specs.Find(name[1]); !ok {
+			t.Errorf("the catalogue has no %s", name[1])
 		}
 	}
 }
