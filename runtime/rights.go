@@ -16,13 +16,14 @@ import (
 // command to type.
 type RightsError struct {
 	Missing []string // capabilities, as capabilities(7) writes them
+	Needed  []string // these and those that are there: setcap(8) takes away what it does not name
 	Command string   // the running program's file
 }
 
 // Error names what is missing and how to get it.
 func (e *RightsError) Error() string {
 	return fmt.Sprintf("tracing needs %s: run it with sudo, or grant it once: sudo setcap %s+ep %s",
-		strings.Join(e.Missing, ", "), strings.ToLower(strings.Join(e.Missing, ",")), e.Command)
+		strings.Join(e.Missing, ", "), strings.ToLower(strings.Join(e.Needed, ",")), e.Command)
 }
 
 // capability is one bit of a capability set (include/uapi/linux/capability.h).
@@ -42,6 +43,14 @@ var (
 // still includes them (commits 2c78ee898d8f and 980737282232).
 var splitSince = version{5, 8}
 
+// administer reports whether this process has CAP_SYS_ADMIN, without which there are no perf
+// events of uprobes (commit ba677dbe77af, "perf: Revert to requiring CAP_SYS_ADMIN for
+// uprobes"), while links at many sites ask for no more than the program did.
+func administer() bool {
+	status, err := os.ReadFile("/proc/self/status")
+	return err != nil || effective(string(status))>>sysAdmin.bit&1 == 1
+}
+
 // checkRights compares the effective capabilities with what the plan needs. The sysctl
 // kernel.unprivileged_bpf_disabled is of no interest: whatever it says, no tracing
 // program loads without these (bpf_prog_load, kernel/bpf/syscall.c).
@@ -50,7 +59,8 @@ func checkRights(p *plan.Plan) error {
 	if err != nil {
 		return nil // without /proc the kernel's own answer must do
 	}
-	missing := missingRights(p, effective(string(status)), runningKernel())
+	kernel := runningKernel()
+	missing := missingRights(p, effective(string(status)), kernel)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -58,7 +68,7 @@ func checkRights(p *plan.Plan) error {
 	if err != nil {
 		command = os.Args[0]
 	}
-	return &RightsError{Missing: missing, Command: command}
+	return &RightsError{Missing: missing, Needed: missingRights(p, 0, kernel), Command: command}
 }
 
 // effective reads the set of effective capabilities from the text of proc_pid_status(5).

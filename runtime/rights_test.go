@@ -49,8 +49,8 @@ func TestEffective(t *testing.T) {
 }
 
 func TestRightsErrorText(t *testing.T) {
-	e := &RightsError{Missing: []string{"CAP_BPF", "CAP_PERFMON"}, Command: "/usr/local/bin/tcpretrans"}
-	const want = "tracing needs CAP_BPF, CAP_PERFMON: run it with sudo, or grant it once: sudo setcap cap_bpf,cap_perfmon+ep /usr/local/bin/tcpretrans"
+	e := &RightsError{Missing: []string{"CAP_PERFMON"}, Needed: []string{"CAP_BPF", "CAP_PERFMON"}, Command: "/usr/local/bin/tcpretrans"}
+	const want = "tracing needs CAP_PERFMON: run it with sudo, or grant it once: sudo setcap cap_bpf,cap_perfmon+ep /usr/local/bin/tcpretrans"
 	if e.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", e, want)
 	}

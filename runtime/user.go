@@ -83,7 +83,7 @@ func samePassing(a *plan.Attachment, place *attach.Place) error {
 // attachVariant loads and attaches one copy of a program.
 func (t *tracer) attachVariant(a *plan.Attachment, place *attach.Place, v *variant) error {
 	o := attach.Options{Pid: t.pid, Cookies: v.cookies}
-	o.Multi = len(v.sites) > 1 && attach.Multi() && (t.pid == 0 || !runningKernel().before(multiByPidSince))
+	o.Multi = (len(v.sites) > 1 || !administer()) && attach.Multi() && (t.pid == 0 || !runningKernel().before(multiByPidSince))
 	program, err := t.load(a, func(spec *ebpf.ProgramSpec) {
 		if o.Multi {
 			spec.AttachType = ebpf.AttachTraceUprobeMulti

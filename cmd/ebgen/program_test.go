@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -57,21 +58,37 @@ func must(err error) {
 	}
 }
 
-// runAsNobody is `nobody N PROGRAM ARGS…`: status, with the rights of no one.
+// capabilities are what a script can give to nobody, by their names in capabilities(7).
+var capabilities = map[string]uintptr{"dac_read_search": unix.CAP_DAC_READ_SEARCH, "perfmon": unix.CAP_PERFMON, "bpf": unix.CAP_BPF}
+
+// runAsNobody is `nobody N [+CAPABILITY,…] PROGRAM ARGS…`: status, with the rights of no one,
+// or with these.
 func runAsNobody(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: nobody N PROGRAM ARGS…")
 	}
-	cmd := command(ts, args[1:])
+	want, args := args[0], args[1:]
+	var granted []uintptr
+	if names, ok := strings.CutPrefix(args[0], "+"); ok {
+		for _, name := range strings.Split(names, ",") {
+			number, known := capabilities[name]
+			if !known {
+				ts.Fatalf("no capability %s", name)
+			}
+			granted = append(granted, number)
+		}
+		args = args[1:]
+	}
+	cmd := command(ts, args)
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
 	if os.Geteuid() == 0 {
 		const nobody = 65534 // overflowuid, proc_sys_fs(5)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: granted}
 		reach(ts, cmd.Path)
 		reach(ts, cmd.Dir)
 		ts.Check(os.Chmod(ts.Getenv("TMPDIR"), 0o777|os.ModeSticky))
 	}
-	expect(ts, args[0], cmd.Run())
+	expect(ts, want, cmd.Run())
 }
 
 // reach opens the folders of this test on the way to path to everyone.

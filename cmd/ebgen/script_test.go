@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ebgen/ebgen/gen/clang"
+	"github.com/ebgen/ebgen/runtime/attach"
 )
 
 var update = flag.Bool("update", false, "rewrite the texts that scripts compare with")
@@ -85,6 +86,15 @@ func condition(name string) (bool, error) {
 	case "btf":
 		info, err := os.Stat("/sys/kernel/btf/vmlinux")
 		return err == nil && info.Size() > 0, nil
+	case "tracefs":
+		for _, place := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+			if _, err := os.Stat(place + "/events"); err == nil {
+				return true, nil
+			}
+		}
+		return false, nil
+	case "multi": // links at many sites of a program
+		return attach.Multi(), nil
 	case "tracers":
 		_, err := tracerFor(goruntime.GOARCH)
 		return err == nil, nil

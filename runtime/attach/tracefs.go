@@ -53,7 +53,9 @@ func openTracefs() (int, error) {
 	for _, place := range tracefsPlaces {
 		root, err := unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err == nil {
-			if err = unix.Faccessat(root, "events", unix.R_OK, 0); err == nil {
+			var events int // access(2) would ask for the real user, whose capabilities do not count there
+			if events, err = unix.Openat(root, "events", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+				unix.Close(events)
 				return root, nil
 			}
 			unix.Close(root)

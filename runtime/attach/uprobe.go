@@ -29,7 +29,7 @@ var uprobeCauses = []cause{
 	{unix.ENOEXEC, "an instruction of TARGET cannot be probed (ENOEXEC)"},
 	{unix.EIO, "the file system of TARGET keeps no pages that could hold a breakpoint (EIO)"},
 	{unix.EPERM, "the kernel refuses uprobes (EPERM); see kernel.perf_event_paranoid and lockdown"},
-	{unix.EACCES, "the kernel refuses uprobes, or reading the file (EACCES); see kernel.perf_event_paranoid and lockdown"},
+	{unix.EACCES, "the kernel refuses uprobes (EACCES): before Linux 6.6 they take CAP_SYS_ADMIN; or the file cannot be read"},
 	{unix.ESRCH, "the process has ended"},
 	{unix.EMFILE, "a perf event for each place takes more open files than this process may have (EMFILE); see ulimit -n"},
 }
