@@ -54,7 +54,21 @@ func (t *tracer) attach(ctx context.Context, p *plan.Probe) error {
 		t.verbose("%s: not as %v", p.Name, refusal)
 		refusals = append(refusals, refusal.Error())
 	}
+	if p.Optional {
+		t.leftOut(p, refusals)
+		return nil
+	}
 	return &AttachError{File: t.plan.File, Line: p.Line, Probe: p.Name, Refusals: refusals}
+}
+
+// leftOut says that the tracer runs without a probe. Where the kernel has no such thing
+// that is what the spec foresaw; that it refuses what it has is told without being asked.
+func (t *tracer) leftOut(p *plan.Probe, refusals []string) {
+	say := t.verbose
+	if len(p.Alternatives) > 0 {
+		say = func(format string, args ...any) { t.notice(fmt.Sprintf(format, args...)) }
+	}
+	say("%s: left out: %s", p.Name, strings.Join(refusals, "; "))
 }
 
 // size says how long the program attached last is in the kernel, after the verifier has

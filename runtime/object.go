@@ -26,6 +26,7 @@ type tracer struct {
 	channel  channel // nil for a table
 	counters *tallies
 	verbose  func(format string, args ...any)
+	notice   func(line string)
 	blind    bool                                // no way to see sockets being opened could be attached
 	refused  map[plan.AttachKind]*attach.Refusal // kinds that this kernel refuses altogether
 	pid      int                                 // as in Options
@@ -59,6 +60,7 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 		spec:    spec,
 		types:   newKernelTypes(b, o.BTF, o.KernelID),
 		verbose: o.Verbose,
+		notice:  o.Notice,
 		refused: make(map[plan.AttachKind]*attach.Refusal),
 		pid:     o.Pid,
 	}

@@ -34,7 +34,7 @@ type Options struct {
 	KernelID     string                           // of the running kernel's types, as plan.Origin has it; "" when it is not known
 	Verbose      func(format string, args ...any) // told which alternative was taken and why others were not
 	Ready        func()                           // called once everything is attached
-	Notice       func(line string)                // told of losses as they happen, from Run's goroutine, at most once a second
+	Notice       func(line string)                // told of losses as they happen, from Run's goroutine, at most once a second, and of probes that are left out
 	Pid          int                              // the one process in which probes of user space fire, by which their files are found; 0 for all
 	Stacks       Stacks                           // told what names the frames of stacks; nil when they are to stay numbers
 }

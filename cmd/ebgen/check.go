@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -78,11 +79,24 @@ func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
 		case err != nil:
 			return err
 		default:
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, map[bool]string{true: ", it has C of its own"}[p.C != nil])
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, besides(p))
 			m.sayMaps(p)
 		}
 	}
 	return wrong
+}
+
+// besides is what is worth knowing of a spec that is right.
+func besides(p *plan.Plan) (text string) {
+	if p.C != nil {
+		text = ", it has C of its own"
+	}
+	for _, probe := range p.Probes {
+		if len(probe.Alternatives) == 0 {
+			text += ", without " + strings.Join(probe.Refused, "; ")
+		}
+	}
+	return text
 }
 
 // findAll reads the specs that are named, and those in the directories that are.

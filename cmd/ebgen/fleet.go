@@ -124,6 +124,8 @@ func checkCell(f *found, k *ktype.Kernel) *cell {
 		a := chosen{Probe: one.Name, Line: one.Line, Passed: one.Refused, other: one.Passed > 0}
 		if len(one.Alternatives) > 0 {
 			a.Through = spell(&one.Alternatives[0])
+		} else {
+			a.Through, a.other = "none", true
 		}
 		if a.other {
 			c.Outcome = through

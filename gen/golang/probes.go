@@ -57,6 +57,9 @@ func (g *printer) probeList(probes []plan.Probe) *jen.Statement {
 					r.Line()
 				})))
 			}
+			if p.Optional {
+				entry = append(entry, keyed("optional", jen.True()))
+			}
 			v.Line().Values(lined(entry)...)
 		}
 		v.Line()

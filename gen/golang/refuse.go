@@ -47,7 +47,7 @@ func Carries(p *plan.Plan) error {
 		return refused(p.Line, "stacks", whyStack)
 	}
 	for _, probe := range p.Probes {
-		if len(carried(probe)) == 0 {
+		if len(carried(probe)) == 0 && len(probe.Alternatives) > 0 {
 			return refused(probe.Line, "probe "+probe.Name, whyUser)
 		}
 	}

@@ -213,9 +213,10 @@ func (c *checker) learn() {
 func (c *checker) trace() {
 	var all []*attempt
 	for _, s := range c.sites {
-		p := plan.Probe{Name: s.name, Line: c.lineOf(s.at)}
+		p := plan.Probe{Name: s.name, Line: c.lineOf(s.at), Optional: s.none}
 		c.plan.Probes = append(c.plan.Probes, p)
 	}
+	var left []refusal // of probes that need not be there
 	for i, s := range c.sites {
 		p := &c.plan.Probes[i]
 		before := c.diags.Failed()
@@ -231,21 +232,17 @@ func (c *checker) trace() {
 			all, refusals = append(all, found...), append(refusals, refused...)
 			served = served || len(found) > 0
 		}
-		if !served && len(refusals) > 0 && !(c.diags.Failed() && !before) && !c.silent(s.at) {
-			d := refusals[0].Diagnostic
-			var missing *ktype.NotFound
-			if errors.As(refusals[0].err, &missing) {
-				if near := missing.Nearest(); len(near) > 0 {
-					d.Hint = "did you mean " + source.OrList(near) + "?"
-				}
-			}
-			for _, other := range refusals[1:] {
-				if other.Message != d.Message {
-					d.Notes = append(d.Notes, other.Message)
-				}
-			}
-			c.diags.Add(d)
+		if served || len(refusals) == 0 || c.diags.Failed() && !before || c.silent(s.at) {
+			continue
 		}
+		if s.none {
+			left = append(left, refusals...)
+		} else {
+			c.unserved(refusals)
+		}
+	}
+	if len(left) > 0 && !c.diags.Failed() && !slices.ContainsFunc(all, (*attempt).shows) {
+		c.unserved(left)
 	}
 	if len(all) == 0 {
 		c.checkWithoutProbe()
@@ -261,6 +258,23 @@ func (c *checker) trace() {
 		return
 	}
 	c.emit(all)
+}
+
+// unserved complains about a probe of which no alternative serves.
+func (c *checker) unserved(refusals []refusal) {
+	d := refusals[0].Diagnostic
+	var missing *ktype.NotFound
+	if errors.As(refusals[0].err, &missing) {
+		if near := missing.Nearest(); len(near) > 0 {
+			d.Hint = "did you mean " + source.OrList(near) + "?"
+		}
+	}
+	for _, other := range refusals[1:] {
+		if other.Message != d.Message {
+			d.Notes = append(d.Notes, other.Message)
+		}
+	}
+	c.diags.Add(d)
 }
 
 // silent reports whether a probe's spelling has been complained about already.
@@ -282,6 +296,11 @@ type attempt struct {
 	site      int // index into Plan.Probes
 	candidate probe.Candidate
 	bodies    []*body
+}
+
+// shows reports whether the candidate makes what is shown.
+func (a *attempt) shows() bool {
+	return slices.ContainsFunc(a.bodies, func(b *body) bool { return len(b.duty.fields) > 0 })
 }
 
 // try checks a site's duties against each candidate of one alternative. A candidate that

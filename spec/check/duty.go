@@ -27,6 +27,7 @@ func (d *duty) emits() bool { return len(d.fields) > 0 }
 type site struct {
 	at     spec.Scalar   // the probe as it stands in the file
 	list   []alternative // its alternatives, or those at whose return the site lies
+	none   bool          // whether it may be left out where none of them serves
 	name   string        // as the spec spells it, or as it would spell the return
 	duties []*duty
 }
@@ -56,7 +57,7 @@ func (c *checker) station(at spec.Scalar, list []alternative, name string, d *du
 	i := slices.IndexFunc(c.sites, func(s *site) bool { return s.name == name })
 	if i < 0 {
 		i = len(c.sites)
-		c.sites = append(c.sites, &site{at: at, list: list, name: name})
+		c.sites = append(c.sites, &site{at: at, list: list, none: orNone(at), name: name})
 	}
 	c.sites[i].duties = append(c.sites[i].duties, d)
 }

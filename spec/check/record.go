@@ -37,7 +37,8 @@ func (c *checker) layOut(bodies []*body) {
 }
 
 // settle gives every column that the kernel writes its type. The bodies agree on it;
-// where their integers differ in width the column takes the widest.
+// where their integers differ in width the column takes the widest. One of probes that were
+// left out is there and has no value.
 func (c *checker) settle(bodies []*body) []plan.Field {
 	fields := make([]plan.Field, len(c.columns))
 	for i, col := range c.columns {
@@ -82,7 +83,13 @@ func (c *checker) settle(bodies []*body) []plan.Field {
 			}
 		}
 	}
-	for i := range fields {
+	for i, col := range c.columns {
+		if fills[i] == 0 && !col.decided {
+			fields[i].Type, fields[i].Bit = plan.Type{Kind: plan.Int, Size: 1}, 0
+			if c.aggregates() {
+				c.diags.Errorf(col.Name.Span(), "only probes that this kernel lacks have the field %s", col.Name.Value).Hint = "in a table a probe `| none` counts in columns that others have too"
+			}
+		}
 		if fills[i] > 0 && fills[i] < emitting { // absent where a probe does not have it
 			fields[i].Bit = 0
 		}

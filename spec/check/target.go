@@ -113,16 +113,41 @@ func (c *checker) resolve(s spec.Scalar, a alternative) ([]probe.Candidate, erro
 	return found, err
 }
 
+// noProbe is the alternative that is taken where no other can be.
+const noProbe = "none"
+
+// orNone reports whether a probe ends with the alternative none.
+func orNone(s spec.Scalar) bool {
+	before, last, ok := cutLast(s.Value, "|")
+	return ok && before != "" && last == noProbe
+}
+
+// cutLast cuts a text around the last separator, and the spaces off both parts.
+func cutLast(text, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return strings.TrimSpace(text), "", false
+	}
+	return strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+len(separator):]), true
+}
+
 // alternatives are the spellings between the bars of a probe `a | b`, with the values of
-// params in them. One that lacks a value is left out, after a complaint.
+// params in them; none, which may end them, is not among them. One that lacks a value is
+// left out, after a complaint.
 func (c *checker) alternatives(s spec.Scalar) []alternative {
+	text := s.Value
+	if orNone(s) {
+		text = text[:strings.LastIndex(text, "|")]
+	}
 	var list []alternative
 	at := 0
-	for _, part := range strings.Split(s.Value, "|") {
+	for _, part := range strings.Split(text, "|") {
 		text := strings.TrimSpace(part)
 		start := at + strings.Index(part, text)
 		one := alternative{text, source.Span{Start: start, End: start + len(text)}}
-		if c.substitute(s, &one) {
+		if text == noProbe {
+			c.diags.Errorf(s.At(one.span), "none stands last, behind what it is there for").Hint = "probe: syscall:openat2 | none"
+		} else if c.substitute(s, &one) {
 			list = append(list, one)
 		}
 		at += len(part) + 1

@@ -87,7 +87,7 @@ func attachments(p *plan.Plan, k *ktype.Kernel) (reasons []string) {
 			}
 			fitting = append(fitting, a)
 		}
-		if len(fitting) == 0 {
+		if len(fitting) == 0 && !one.Optional {
 			reasons = append(reasons, refused...)
 		}
 		one.Alternatives, one.Refused = fitting, refused

@@ -26,18 +26,21 @@ const (
 	syscallWordBytes = 8
 )
 
-// Syscall returns the prototype of a system call by the name of its number or of its
-// tracepoints (uname, newuname); the Signature has the latter. Every pointer leads into
-// user memory. The error is a *NotFound.
+// Syscall returns the prototype of a system call that the kernel has, by the name of its
+// number or of its tracepoints (uname, newuname); the Signature has the latter. Every
+// pointer leads into user memory. The error is a *NotFound.
 func (k *Kernel) Syscall(name string) (*Signature, error) {
 	at := slices.IndexFunc(syscalls, func(s syscall) bool { return s.traced == name })
 	if at < 0 {
 		at = slices.IndexFunc(syscalls, func(s syscall) bool { return s.name == name && name != "" })
 	}
 	if at < 0 {
-		return nil, k.notFound("system call", name, nearestSyscalls)
+		return nil, k.notFound("system call", name, k.nearestSyscalls)
 	}
 	row := syscalls[at]
+	if _, ok := SyscallNumber(k.Arch(), row.traced); !ok || row.args != "" && !k.makes(row.traced) {
+		return nil, k.notFound("system call", name, k.nearestSyscalls)
+	}
 	sig := &Signature{Name: row.traced, Return: Type{Kind: Int, Size: 8, Signed: true, Name: "long", kernel: k}}
 	args := row.args
 	if row.arm64Args != "" && k.Arch() == arm64 {
@@ -58,15 +61,40 @@ func (k *Kernel) Syscall(name string) (*Signature, error) {
 	return sig, nil
 }
 
-func nearestSyscalls(name string) []string {
+// implementations are what the functions of system calls begin with (SYSCALL_DEFINEx:
+// arch/x86/include/asm/syscall_wrapper.h and arch/arm64/include/asm/syscall_wrapper.h).
+var implementations = map[string]string{amd64: "__x64_sys_", arm64: "__arm64_sys_"}
+
+// makes reports whether the kernel implements a system call that has arguments; of the
+// others types do not tell. Nor do those without any such function, of which read would be
+// one: then it may.
+func (k *Kernel) makes(traced string) bool {
+	has := func(name string) bool {
+		_, err := k.Function(implementations[k.Arch()] + name)
+		return err == nil
+	}
+	return has(traced) || !has("read")
+}
+
+// nearestSyscalls returns the names nearest to one, of the system calls of the kernel's
+// architecture.
+func (k *Kernel) nearestSyscalls(name string) []string {
 	var known []string
 	for _, s := range syscalls {
+		if _, ok := SyscallNumber(k.Arch(), s.traced); !ok {
+			continue
+		}
 		known = append(known, s.traced)
 		if s.name != "" {
 			known = append(known, s.name)
 		}
 	}
 	return Nearest(name, known)
+}
+
+// IsSyscall reports whether some architecture has a system call of a name.
+func IsSyscall(name string) bool {
+	return slices.ContainsFunc(syscalls, func(s syscall) bool { return s.traced == name || s.name == name && name != "" })
 }
 
 // SyscallNumber is the number of a system call on an architecture.

@@ -191,6 +191,7 @@ type Probe struct {
 	Alternatives []Attachment
 	Refused      []string // alternatives ruled out while checking, each "KIND:TARGET: why"
 	Passed       int      `json:",omitempty"` // how many of these the spec would rather have than the first that is left
+	Optional     bool     `json:",omitempty"` // `| none`: where no alternative attaches the tracer runs without the probe
 }
 
 // Attachment is one way to attach one body: a BPF program of its own.

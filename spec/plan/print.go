@@ -40,6 +40,9 @@ func (p *Plan) String() string {
 		for _, why := range r.Refused {
 			fmt.Fprintf(&b, "  not %s\n", why)
 		}
+		if r.Optional {
+			b.WriteString("  else none\n")
+		}
 	}
 	for _, body := range p.Bodies {
 		fmt.Fprintf(&b, "body %s\n", body.Name)

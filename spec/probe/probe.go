@@ -13,6 +13,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -337,11 +338,24 @@ func recordMember(f ktype.FormatField) Param {
 	return p
 }
 
+// unknownSyscall is err of a system call that some kernel has, else a *Misspelled.
+func unknownSyscall(name string, err error) error {
+	var missing *ktype.NotFound
+	if ktype.IsSyscall(name) || !errors.As(err, &missing) {
+		return err
+	}
+	wrong := &Misspelled{Message: fmt.Sprintf("no system call is named %q", name)}
+	if near := missing.Nearest(); len(near) > 0 {
+		wrong.Hint = "did you mean " + source.OrList(near) + "?"
+	}
+	return wrong
+}
+
 func syscall(k *ktype.Kernel, _, target string) ([]Candidate, error) {
 	name, atReturn := strings.CutSuffix(target, ":return")
 	sig, err := k.Syscall(name)
 	if err != nil {
-		return nil, err
+		return nil, unknownSyscall(name, err)
 	}
 	// struct syscall_trace_enter and _exit, kernel/trace/trace.h: 8 bytes of struct
 	// trace_entry, int nr, padding, then unsigned long args[] or long ret.

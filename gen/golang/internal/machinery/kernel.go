@@ -79,6 +79,7 @@ type probe struct {
 	name         string
 	alternatives []alternative
 	refused      []string // alternatives ruled out when the package was generated
+	optional     bool     // without any of them the tracer runs all the same
 }
 
 type alternative struct {
@@ -206,6 +207,11 @@ func (t *Tracer) attach(ctx context.Context, p *probe) error {
 			return nil
 		}
 		taken.Refused = append(taken.Refused, fmt.Errorf("%s: %w", a.name, err))
+	}
+	if p.optional {
+		taken.Taken = "none"
+		t.attached = append(t.attached, taken)
+		return nil
 	}
 	return &AttachError{Probe: p.name, Refused: taken.Refused}
 }
