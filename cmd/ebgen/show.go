@@ -34,17 +34,18 @@ and which alternative this kernel would take, what it needs, and what its maps
 and programs are in the kernel.`,
 		Example: `  ebgen show tcpretrans
   ebgen show mine.yaml -o markdown > mine.md
-  ebgen show tcpretrans -o json | jq .columns`,
+  ebgen show tcpretrans -o json | jq .columns
+  ebgen show tcpretrans -o yaml > mine.yaml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("-o", o.format, "text", "markdown", "json"); err != nil {
+			if err := oneOf("-o", o.format, "text", "markdown", "json", "yaml"); err != nil {
 				return usageError{err}
 			}
 			return show(cmd, o, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&o.btf, "btf", "", "`FILE` with the types of the kernel to show it for")
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT`: text, markdown or json")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`FORMAT`: text, markdown or json, or yaml for the spec's own text")
 	return cmd
 }
 
@@ -104,6 +105,9 @@ func show(cmd *cobra.Command, o *showOptions, argument string) error {
 	if err != nil {
 		return err
 	}
+	if o.format == "yaml" {
+		return showText(cmd.OutOrStdout(), f)
+	}
 	m := &maker{btf: o.btf, stderr: cmd.ErrOrStderr(), verbose: func(string, ...any) {}}
 	b := f.bundle
 	if b == nil {
@@ -120,6 +124,15 @@ func show(cmd *cobra.Command, o *showOptions, argument string) error {
 		return one.write(cmd.OutOrStdout(), markdown{})
 	}
 	return one.write(cmd.OutOrStdout(), plainText{})
+}
+
+// showText writes a spec as its author wrote it.
+func showText(w io.Writer, f *found) error {
+	if f.bundle != nil {
+		return usageError{fmt.Errorf("%s is a bundle, which has no YAML in it", f.name)}
+	}
+	_, err := w.Write(f.text)
+	return err
 }
 
 // bundleOrPlan is the bundle of a spec, without an object where there is no compiler.
