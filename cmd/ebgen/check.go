@@ -33,7 +33,8 @@ this one; of several, in a matrix of specs and kernels, the newest first.
   other  loads, with another of a probe's alternatives than the first
   fails  does not load; the lines are on standard error
 
-A FILE is BTF, an ELF file with it, either compressed, or a vmlinuz of amd64 or arm64.`,
+A FILE is BTF, an ELF file with it, either compressed, or a vmlinuz of amd64 or
+arm64.`,
 		Example: `  ebgen check tcpretrans.yaml
   ebgen check specs/                       every spec of a team's repository
   ebgen check mine.yaml --btf vmlinux.btf  against another kernel
