@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ebgen/ebgen/gen"
+	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/runtime"
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -74,6 +78,9 @@ func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
 	var wrong error
 	for _, f := range specs {
 		p, _, err := m.check(f)
+		if err == nil && p.C != nil {
+			err = m.compileOwn(cmd.Context(), f, p)
+		}
 		switch {
 		case errors.Is(err, errSpec):
 			wrong = err
@@ -98,6 +105,21 @@ func besides(p *plan.Plan) (text string) {
 		}
 	}
 	return text
+}
+
+// compileOwn compiles a spec for its own C, which the checker cannot read: clang's complaints
+// about it, and what it may not do, are mistakes of the spec. Where there is no clang it says
+// so.
+func (m *maker) compileOwn(ctx context.Context, f *found, p *plan.Plan) error {
+	_, err := gen.Build(ctx, p, f.text, gen.Options{Arch: goruntime.GOARCH})
+	if errors.Is(err, clang.ErrNoClang) {
+		fmt.Fprintf(m.stderr, "%s: its own C is not checked: %v\n", f.name, err)
+		return nil
+	}
+	if err != nil {
+		return m.explain(f, err)
+	}
+	return nil
 }
 
 // findAll reads the specs that are named, and those in the directories that are.
