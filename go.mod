@@ -12,7 +12,7 @@ require (
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b // profile.proto
 	github.com/klauspost/compress v1.20.3 // spec/unpack: zstd kernels
 	github.com/pierrec/lz4/v4 v4.1.33 // spec/unpack: lz4 kernels
-	github.com/rogpeppe/go-internal v1.16.0 // testscript and txtar, in tests
+	github.com/rogpeppe/go-internal v1.16.0 // example: the difference of two texts; testscript and txtar, in tests
 	github.com/spf13/cobra v1.10.2 // commands
 	github.com/spf13/pflag v1.0.10 // a flag for each parameter of a spec
 	github.com/ulikunitz/xz v0.5.17 // spec/unpack: xz modules and BTF; symbols in .gnu_debugdata

@@ -65,8 +65,31 @@ type row struct {
 }
 
 // checkFleet checks every spec against the types in every file, or this kernel's when
-// there is none. One kernel is open at a time: a fleet may have a hundred.
+// there is none.
 func checkFleet(cmd *cobra.Command, o *checkOptions, paths []string, specs []*found) error {
+	rows, err := checkRows(paths, specs, nil)
+	if err != nil {
+		return err
+	}
+	if o.format == "json" {
+		err = writeJSON(cmd.OutOrStdout(), rows)
+	} else {
+		err = writeFleet(cmd.OutOrStdout(), cmd.ErrOrStderr(), rows)
+	}
+	if err == nil && slices.ContainsFunc(rows, row.failed) {
+		err = errSpec
+	}
+	return err
+}
+
+// failed reports whether a kernel does not load the spec.
+func (r row) failed() bool {
+	return slices.ContainsFunc(r.Kernels, func(c *cell) bool { return c.Outcome == unloaded })
+}
+
+// checkRows does so, and hands each cell to visit, unless that is nil, while the kernel is
+// open: one at a time is, a fleet may have a hundred.
+func checkRows(paths []string, specs []*found, visit func(spec int, c *cell, k *ktype.Kernel) error) ([]row, error) {
 	rows := make([]row, len(specs))
 	for i, f := range specs {
 		rows[i].Spec = f.name
@@ -77,28 +100,24 @@ func checkFleet(cmd *cobra.Command, o *checkOptions, paths []string, specs []*fo
 	for _, path := range paths {
 		k, err := (&maker{btf: path}).kernel()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i, f := range specs {
-			rows[i].Kernels = append(rows[i].Kernels, checkCell(f, k))
+			c := checkCell(f, k)
+			rows[i].Kernels = append(rows[i].Kernels, c)
+			if visit == nil {
+				continue
+			}
+			if err := visit(i, c, k); err != nil {
+				return nil, err
+			}
 		}
 	}
-	failed := false
 	for i := range rows {
 		slices.SortStableFunc(rows[i].Kernels, func(x, y *cell) int { return ktype.CompareReleases(y.Kernel, x.Kernel) })
 		compareColumns(rows[i].Kernels)
-		failed = failed || slices.ContainsFunc(rows[i].Kernels, func(c *cell) bool { return c.Outcome == unloaded })
 	}
-	var err error
-	if o.format == "json" {
-		err = writeJSON(cmd.OutOrStdout(), rows)
-	} else {
-		err = writeFleet(cmd.OutOrStdout(), cmd.ErrOrStderr(), rows)
-	}
-	if err == nil && failed {
-		err = errSpec
-	}
-	return err
+	return rows, nil
 }
 
 // checkCell checks a spec against one kernel, for the architecture that it is of.
@@ -106,15 +125,7 @@ func checkCell(f *found, k *ktype.Kernel) *cell {
 	doc, diags := spec.Parse(f.name, f.text)
 	p, diags := check.Check(doc, diags, k, check.Options{Arch: k.Arch(), Lint: true})
 	c := &cell{Kernel: k.Release(), Outcome: loads, plan: p, diags: diags}
-	for _, d := range diags.All() {
-		at := diags.File.Position(d.Span.Start)
-		one := mistake{at.Line, at.Column, d.Message, d.Hint}
-		if d.Severity == source.Warning {
-			c.Warnings = append(c.Warnings, one)
-		} else {
-			c.Errors = append(c.Errors, one)
-		}
-	}
+	c.Errors, c.Warnings = mistakes(diags)
 	if p == nil {
 		c.Outcome = unloaded
 		return c
@@ -133,6 +144,20 @@ func checkCell(f *found, k *ktype.Kernel) *cell {
 		c.Probes = append(c.Probes, a)
 	}
 	return c
+}
+
+// mistakes are diagnostics for programs.
+func mistakes(diags *source.Diagnostics) (errors, warnings []mistake) {
+	for _, d := range diags.All() {
+		at := diags.File.Position(d.Span.Start)
+		one := mistake{at.Line, at.Column, d.Message, d.Hint}
+		if d.Severity == source.Warning {
+			warnings = append(warnings, one)
+		} else {
+			errors = append(errors, one)
+		}
+	}
+	return errors, warnings
 }
 
 // spell is an attachment as a spec names it.

@@ -57,12 +57,12 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newReplay(), newCheck(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
+	root.AddCommand(newRun(), newReplay(), newCheck(), newTest(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "run":
 			cmd.ValidArgsFunction = completeRun
-		case "check", "gen", "build", "show":
+		case "check", "test", "gen", "build", "show":
 			cmd.ValidArgsFunction = completeSpec
 		}
 		if count := cmd.Args; count != nil {

@@ -13,20 +13,22 @@ import (
 // twice: about 100 bytes each. Then all are forgotten and written again when they are met.
 const mostKnown = 1 << 16
 
-// names is what rendering was told: by whoever is asked first, or by a recording.
-type names struct {
+// Names is what rendering was told: by whoever is asked first, or by a recording.
+type Names struct {
 	clock    int64
 	symbols  map[uint64]symbol
 	syscalls map[int64]string
 	stacks   map[uint64][]stack.Frame
+	unknown  int // questions to which nobody has noted an answer
 }
 
-func newNames() names {
-	return names{symbols: map[uint64]symbol{}, syscalls: map[int64]string{}, stacks: map[uint64][]stack.Frame{}}
+// NewNames knows nothing yet.
+func NewNames() Names {
+	return Names{symbols: map[uint64]symbol{}, syscalls: map[int64]string{}, stacks: map[uint64][]stack.Frame{}}
 }
 
-// learn takes facts out of a recording.
-func (n *names) learn(f *facts) {
+// Learn takes facts out of a recording.
+func (n *Names) Learn(f *Facts) {
 	if f.Clock != nil {
 		n.clock = *f.Clock
 	}
@@ -37,19 +39,24 @@ func (n *names) learn(f *facts) {
 		n.syscalls[s.Number] = s.Name
 	}
 	for _, s := range f.Stacks {
-		n.stacks[s.ID] = s.Frames
+		n.stacks[s.ID] = s.frames()
 	}
 }
 
-// env answers what was learnt.
-func (n *names) env() decode.Env {
+// Env answers what was learnt.
+func (n *Names) Env() decode.Env {
 	return decode.Env{
 		Offset: func() int64 { return n.clock },
 		Symbol: func(address uint64) (string, string, uint64) {
-			s := n.symbols[address]
+			s, ok := n.symbols[address]
+			n.noted(ok)
 			return s.Name, s.Module, s.Offset
 		},
-		Syscall: func(number int64) string { return n.syscalls[number] },
+		Syscall: func(number int64) string {
+			name, ok := n.syscalls[number]
+			n.noted(ok)
+			return name
+		},
 		Stacks: func(id uint64) ([]stack.Frame, bool) {
 			frames, ok := n.stacks[id]
 			return frames, ok
@@ -57,29 +64,40 @@ func (n *names) env() decode.Env {
 	}
 }
 
-// tap stands between a decoder and what it asks, and notes each answer once.
-type tap struct {
-	names
+func (n *Names) noted(ok bool) {
+	if !ok {
+		n.unknown++
+	}
+}
+
+// Unknown counts the addresses and system calls of which it is not even known that they have
+// no name, by how often they were asked for.
+func (n *Names) Unknown() int { return n.unknown }
+
+// Tap stands between a decoder and what it asks, and notes each answer once.
+type Tap struct {
+	Names
 	asked decode.Env
 	begun bool // clock was noted
 	known int  // names and frames
-	fresh facts
+	fresh Facts
 	vague map[uint64]bool // stacks with frames that had no name
 }
 
-func newTap(env decode.Env) *tap {
+// NewTap notes what env answers.
+func NewTap(env decode.Env) *Tap {
 	if env.Offset == nil {
 		env.Offset = decode.WallClock()
 	}
-	return &tap{names: newNames(), asked: env, vague: map[uint64]bool{}}
+	return &Tap{Names: NewNames(), asked: env, vague: map[uint64]bool{}}
 }
 
-// env asks through the tap.
-func (t *tap) env() decode.Env {
+// Env asks through the tap.
+func (t *Tap) Env() decode.Env {
 	return decode.Env{Offset: t.asked.Offset, Location: t.asked.Location, Symbol: t.symbol, Syscall: t.syscall, Stacks: t.stack}
 }
 
-func (t *tap) symbol(address uint64) (name, module string, offset uint64) {
+func (t *Tap) symbol(address uint64) (name, module string, offset uint64) {
 	s, ok := t.symbols[address]
 	if !ok {
 		s.Address = address
@@ -93,7 +111,7 @@ func (t *tap) symbol(address uint64) (name, module string, offset uint64) {
 	return s.Name, s.Module, s.Offset
 }
 
-func (t *tap) syscall(number int64) string {
+func (t *Tap) syscall(number int64) string {
 	name, ok := t.syscalls[number]
 	if !ok {
 		if t.asked.Syscall != nil {
@@ -106,7 +124,7 @@ func (t *tap) syscall(number int64) string {
 	return name
 }
 
-func (t *tap) stack(id uint64) (frames []stack.Frame, ok bool) {
+func (t *Tap) stack(id uint64) (frames []stack.Frame, ok bool) {
 	if frames, ok = t.stacks[id]; ok || t.asked.Stacks == nil {
 		return frames, ok
 	}
@@ -115,7 +133,7 @@ func (t *tap) stack(id uint64) (frames []stack.Frame, ok bool) {
 	}
 	t.stacks[id] = frames
 	t.known += 1 + len(frames)
-	t.fresh.Stacks = append(t.fresh.Stacks, kept{id, frames})
+	t.fresh.Stacks = append(t.fresh.Stacks, newKept(id, frames))
 	if nameless(frames) > 0 {
 		t.vague[id] = true
 	} else {
@@ -136,25 +154,25 @@ func nameless(frames []stack.Frame) (n int) {
 
 // again asks once more for stacks that had frames without names: those of a JIT may have
 // come since.
-func (t *tap) again() {
+func (t *Tap) again() {
 	for _, id := range slices.Sorted(maps.Keys(t.vague)) {
 		before, known := t.stacks[id]
 		frames, ok := t.asked.Stacks(id)
 		if ok && (!known || nameless(frames) < nameless(before)) {
-			t.fresh.Stacks = append(t.fresh.Stacks, kept{id, frames})
+			t.fresh.Stacks = append(t.fresh.Stacks, newKept(id, frames))
 			t.stacks[id] = frames
 		}
 	}
 }
 
-// take returns what was noted since it was last called, with the clock where that has moved.
-func (t *tap) take() facts {
+// Take returns what was noted since it was last called, with the clock where that has moved.
+func (t *Tap) Take() Facts {
 	f := t.fresh
 	if now := t.asked.Offset(); now != t.clock || !t.begun {
 		t.clock, t.begun = now, true
 		f.Clock = &now
 	}
-	t.fresh = facts{}
+	t.fresh = Facts{}
 	if t.known > mostKnown {
 		t.forget()
 	}
@@ -162,8 +180,8 @@ func (t *tap) take() facts {
 }
 
 // forget makes the tap note again what it noted before.
-func (t *tap) forget() {
-	t.names, t.known, t.begun = newNames(), 0, false
+func (t *Tap) forget() {
+	t.Names, t.known, t.begun = NewNames(), 0, false
 	if len(t.vague) > mostKnown {
 		clear(t.vague)
 	}

@@ -19,7 +19,7 @@ import (
 type Reader struct {
 	in      *bufio.Reader
 	head    Head
-	names   names
+	names   Names
 	entry   int // bytes of a table's entry, its key among them
 	key     int // bytes of its key
 	lost    uint64
@@ -31,7 +31,7 @@ type Reader struct {
 // Open reads the head of a recording. Anything else gives an error that wraps ErrNone,
 // ErrVersion, ErrDamaged or ErrCut.
 func Open(in io.Reader) (*Reader, error) {
-	r := &Reader{in: bufio.NewReaderSize(in, 64<<10), names: newNames()}
+	r := &Reader{in: bufio.NewReaderSize(in, 64<<10), names: NewNames()}
 	var start [len(magic)]byte
 	if _, err := io.ReadFull(r.in, start[:]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, ErrNone
@@ -84,7 +84,7 @@ func (r *Reader) check() error {
 func (r *Reader) Head() *Head { return &r.head }
 
 // Env answers what rendering asks, as far as it was read.
-func (r *Reader) Env() decode.Env { return r.names.env() }
+func (r *Reader) Env() decode.Env { return r.names.Env() }
 
 // Account is runtime.Source.Account.
 func (r *Reader) Account() *runtime.Account {
@@ -160,11 +160,11 @@ func (r *Reader) follow() (kind, error) {
 		case recordsChunk, entriesChunk, reportChunk:
 			return k, nil
 		case factsChunk:
-			var f facts
+			var f Facts
 			if err := json.Unmarshal(payload, &f); err != nil {
 				return 0, r.damaged("names: %v", err)
 			}
-			r.names.learn(&f)
+			r.names.Learn(&f)
 		case lostChunk:
 			if len(payload) != 8 {
 				return 0, r.damaged("a gap of %d bytes", len(payload))

@@ -38,7 +38,7 @@ type Recorder struct {
 	head    Head
 	decoder *decode.Decoder
 	asking  []decode.Column
-	tap     *tap
+	tap     *Tap
 	table   *aggregate.Table // of all entries of a report; nil for records
 	pending []byte           // records that are not in a chunk yet
 	scratch []byte
@@ -63,7 +63,7 @@ var errExists = errors.New("it exists and is no recording: another name is wante
 // output's decoder asks too, so that both are told the same.
 func Create(path string, head Head, env decode.Env) (*Recorder, error) {
 	_, err := os.Lstat(path)
-	r := &Recorder{path: path, created: errors.Is(err, fs.ErrNotExist), tap: newTap(env)}
+	r := &Recorder{path: path, created: errors.Is(err, fs.ErrNotExist), tap: NewTap(env)}
 	if err := r.prepare(head); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (r *Recorder) prepare(head Head) (err error) {
 	p := rendered(head.Plan)
 	head.Plan, head.Order = p, nativeOrder()
 	r.head = head
-	if r.decoder, err = decode.New(p, r.tap.env()); err != nil {
+	if r.decoder, err = decode.New(p, r.tap.Env()); err != nil {
 		return err
 	}
 	r.asking = asks(r.decoder.Columns())
@@ -181,7 +181,7 @@ func (r *Recorder) ask(record []byte) {
 
 // tell adds a chunk of what the tap has noted; a clock alone is told when something follows.
 func (r *Recorder) tell(follows bool) error {
-	f := r.tap.take()
+	f := r.tap.Take()
 	if f.empty() || !follows && len(f.Symbols)+len(f.Syscalls)+len(f.Stacks) == 0 {
 		if f.Clock != nil {
 			r.tap.begun = false

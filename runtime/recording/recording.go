@@ -47,7 +47,7 @@ type kind byte
 
 const (
 	headChunk    kind = 1 // JSON of Head; the first one
-	factsChunk   kind = 2 // JSON of facts, for what follows
+	factsChunk   kind = 2 // JSON of Facts, for what follows
 	recordsChunk kind = 3 // u32 how many, then the records
 	entriesChunk kind = 4 // u32 how many, then of each its key and its value, of all CPUs together
 	reportChunk  kind = 5 // i64 ns since 1970: when the report of the entries before it was made
@@ -114,34 +114,79 @@ func nativeOrder() string {
 	return "big"
 }
 
-// facts is what rendering has asked for beside records.
-type facts struct {
-	Clock    *int64    `json:",omitempty"` // ns to add to CLOCK_MONOTONIC for ns since 1970, from here on
-	Symbols  []symbol  `json:",omitempty"`
-	Syscalls []syscall `json:",omitempty"`
-	Stacks   []kept    `json:",omitempty"`
+// Facts is what rendering has asked for beside records.
+type Facts struct {
+	Clock    *int64    `json:"clock,omitempty"` // ns to add to CLOCK_MONOTONIC for ns since 1970, from here on
+	Symbols  []symbol  `json:"symbols,omitempty"`
+	Syscalls []syscall `json:"syscalls,omitempty"`
+	Stacks   []kept    `json:"stacks,omitempty"`
 }
 
-func (f *facts) empty() bool {
+func (f *Facts) empty() bool {
 	return f.Clock == nil && len(f.Symbols) == 0 && len(f.Syscalls) == 0 && len(f.Stacks) == 0
 }
 
 // symbol is the name of a kernel address, "" when it has none.
 type symbol struct {
-	Address uint64
-	Name    string `json:",omitempty"`
-	Module  string `json:",omitempty"`
-	Offset  uint64 `json:",omitempty"`
+	Address uint64 `json:"address"`
+	Name    string `json:"name,omitempty"`
+	Module  string `json:"module,omitempty"`
+	Offset  uint64 `json:"offset,omitempty"`
 }
 
 // syscall is the name of a system call, "" when it has none.
 type syscall struct {
-	Number int64
-	Name   string `json:",omitempty"`
+	Number int64  `json:"number"`
+	Name   string `json:"name,omitempty"`
 }
 
 // kept is a stack by its number. One that has got more names comes again.
 type kept struct {
-	ID     uint64
-	Frames []stack.Frame
+	ID     uint64  `json:"id"`
+	Frames []frame `json:"frames"`
+}
+
+// frame is a stack.Frame as it is stored.
+type frame struct {
+	Name    string `json:"name,omitempty"`
+	Offset  uint64 `json:"offset,omitempty"`
+	Module  string `json:"module,omitempty"`
+	Address uint64 `json:"address"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Inlined bool   `json:"inlined,omitempty"`
+	Kernel  bool   `json:"kernel,omitempty"`
+}
+
+func newKept(id uint64, frames []stack.Frame) kept {
+	k := kept{ID: id, Frames: make([]frame, len(frames))}
+	for i, f := range frames {
+		k.Frames[i] = frame(f)
+	}
+	return k
+}
+
+func (k *kept) frames() []stack.Frame {
+	frames := make([]stack.Frame, len(k.Frames))
+	for i, f := range k.Frames {
+		frames[i] = stack.Frame(f)
+	}
+	return frames
+}
+
+// Apart is the facts one by one.
+func (f Facts) Apart() (all []Facts) {
+	if f.Clock != nil {
+		all = append(all, Facts{Clock: f.Clock})
+	}
+	for _, s := range f.Symbols {
+		all = append(all, Facts{Symbols: []symbol{s}})
+	}
+	for _, s := range f.Syscalls {
+		all = append(all, Facts{Syscalls: []syscall{s}})
+	}
+	for _, s := range f.Stacks {
+		all = append(all, Facts{Stacks: []kept{s}})
+	}
+	return all
 }
