@@ -166,6 +166,7 @@ func TestChanges(t *testing.T) {
 		{name: "another probe", spec: records, samples: recordSamples, change: []string{"rawtracepoint:sched_process_exit", "rawtracepoint:sched_process_free"},
 			diags: []string{"3 warning this probe is not that of the recorded run: whether the samples would still be delivered, the kernel alone can tell",
 				"1 warning the recorded run had another probe, `probe: rawtracepoint:sched_process_exit`: what more would be delivered without it, the kernel alone can tell"}},
+		{name: "a probe for other kernels", spec: records, samples: recordSamples, change: []string{"rawtracepoint:sched_process_exit", "rawtracepoint:sched_process_exit | function:do_exit"}},
 		{name: "names that are not there", spec: records, samples: recordSamples, change: []string{"flags: args.p.flags", "flags: {expr: args.p.flags, format: syscall}"},
 			diags: []string{"1 warning the samples have no names for what is shown by name now, and numbers take their place"},
 			diff:  []string{`+{"time":"2023-11-14T22:13:21.000000000Z","pid":37,"comm":"cat","flags":"4194304","stack":[{"name":"do_exit","offset":16,"address":"0x1000"}]}`}},

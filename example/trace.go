@@ -162,7 +162,10 @@ func (t *traced) conditions() (all []condition) {
 		add(what, f.Line, "%s if %s", t.expr(&f.Expr, true), strings.Join(f.Params, ", "))
 	}
 	for i := range t.plan.Probes {
-		add("probe", t.plan.Probes[i].Line, "%s", t.plan.Probes[i].Name)
+		// What a kernel of these types attaches, of all that would do.
+		if p := &t.plan.Probes[i]; len(p.Alternatives) > 0 {
+			add("probe", p.Line, "%s:%s", p.Alternatives[0].Kind, p.Alternatives[0].Target)
+		}
 	}
 	for i := range t.plan.Bodies {
 		b := &t.plan.Bodies[i]
