@@ -355,7 +355,7 @@ func TestBelongs(t *testing.T) {
 	} {
 		got := ""
 		for _, s := range specs {
-			if Belongs(name, s, specs) {
+			if belongs(name, s, specs) {
 				got += s
 			}
 		}

@@ -226,15 +226,3 @@ func (f *feed) close() error {
 	}
 	return nil
 }
-
-// Belongs reports whether a file of that name is an example of the spec whose name without
-// .yaml is stem; others are the stems of specs beside it, whose examples may begin alike.
-func Belongs(name, stem string, others []string) bool {
-	rest, ok := strings.CutSuffix(name, Extension)
-	if !ok || rest != stem && !strings.HasPrefix(rest, stem+".") {
-		return false
-	}
-	return !slices.ContainsFunc(others, func(other string) bool {
-		return len(other) > len(stem) && (rest == other || strings.HasPrefix(rest, other+"."))
-	})
-}

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/ebgen/ebgen/runtime/recording"
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/ktype"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 type testOptions struct {
@@ -53,30 +52,41 @@ kernel alone can tell: a changed one is a warning. Needs no rights.`,
 	return cmd
 }
 
-// outcomes of an example.
-const (
-	holds    = "ok"
-	written  = "written"  // with its rows as they are found
-	differs  = "differs"  // other rows are found
-	misfits  = "misfits"  // the samples do not have what the spec reads
-	broken   = "broken"   // it cannot be read
-	untested = "untested" // no kernel of its architecture loads the spec
-)
-
-// trial is one example and what became of it.
+// trial is one example and what became of it, for programs.
 type trial struct {
-	Example  string    `json:"example"`
-	Outcome  string    `json:"outcome"`
-	Kernel   string    `json:"kernel,omitempty"` // whose types it was held against
-	Samples  int       `json:"samples,omitempty"`
-	Diff     string    `json:"diff,omitempty"`
-	Error    string    `json:"error,omitempty"`
-	Errors   []mistake `json:"errors,omitempty"`
-	Warnings []mistake `json:"warnings,omitempty"`
+	Example  string          `json:"example"`
+	Outcome  example.Outcome `json:"outcome"`
+	Kernel   string          `json:"kernel,omitempty"` // whose types it was held against
+	Samples  int             `json:"samples,omitempty"`
+	Diff     string          `json:"diff,omitempty"`
+	Error    string          `json:"error,omitempty"`
+	Errors   []mistake       `json:"errors,omitempty"`
+	Warnings []mistake       `json:"warnings,omitempty"`
 
-	example *example.Example
-	result  *example.Result
-	write   bool // what is found is to be written
+	diags *source.Diagnostics // nil when it was not held against any
+}
+
+// newTrial concludes a trial, and writes the example where that is wanted.
+func newTrial(t *example.Trial) (*trial, error) {
+	outcome, text, err := t.Conclude()
+	if err == nil && outcome == example.Written {
+		err = writeFile(t.Name, text, 0o644)
+	}
+	if err != nil {
+		return nil, err
+	}
+	one := &trial{Example: t.Name, Outcome: outcome, Kernel: t.Kernel}
+	if t.Err != nil {
+		one.Error = t.Err.Error()
+	}
+	if r := t.Result; r != nil {
+		one.Samples, one.diags = r.Samples, r.Diags
+		one.Errors, one.Warnings = mistakes(r.Diags)
+		if outcome == example.Differs {
+			one.Diff = r.Diff
+		}
+	}
+	return one, nil
 }
 
 // tested is a spec with its examples.
@@ -102,8 +112,12 @@ func testAll(cmd *cobra.Command, o *testOptions, args []string) error {
 		return err
 	}
 	rows, err := checkRows(paths, specs, func(i int, c *cell, k *ktype.Kernel) error {
+		if c.plan == nil {
+			return nil
+		}
+		doc, _ := spec.Parse(specs[i].name, specs[i].text)
 		for _, t := range trials[i] {
-			t.hold(specs[i], c, k)
+			t.Hold(doc, c.plan, k)
 		}
 		return nil
 	})
@@ -113,13 +127,15 @@ func testAll(cmd *cobra.Command, o *testOptions, args []string) error {
 	failed, count := 0, 0
 	all := make([]tested, len(rows))
 	for i, r := range rows {
-		all[i] = tested{r, trials[i]}
+		all[i].row = r
 		for _, t := range trials[i] {
-			if err := t.conclude(); err != nil {
+			one, err := newTrial(t)
+			if err != nil {
 				return err
 			}
+			all[i].Examples = append(all[i].Examples, one)
 			count++
-			if t.Outcome != holds && t.Outcome != written {
+			if !one.Outcome.Passes() {
 				failed++
 			}
 		}
@@ -140,47 +156,34 @@ func testAll(cmd *cobra.Command, o *testOptions, args []string) error {
 	return nil
 }
 
-// trials lists the examples of each spec, or the one that is to be made.
-func (o *testOptions) trials(specs []*found) ([][]*trial, error) {
-	all := make([][]*trial, len(specs))
+// trials opens the examples of each spec, or makes the one that is to be made.
+func (o *testOptions) trials(specs []*found) ([][]*example.Trial, error) {
+	all := make([][]*example.Trial, len(specs))
 	if o.add != "" {
 		if len(specs) != 1 || o.samples < 1 {
 			return nil, usageError{errors.New("--add makes an example of one spec, of at least one sample")}
 		}
-		t, err := o.made(specs[0])
+		t, err := o.made(specs[0].name)
 		if err != nil {
 			return nil, err
 		}
-		all[0] = []*trial{t}
+		all[0] = []*example.Trial{t}
 		return all, nil
 	}
 	for i, f := range specs {
-		names, err := examplesOf(f.name)
+		names, err := example.Beside(f.name)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			t := &trial{Example: name, Outcome: untested, write: o.update}
-			text, err := os.ReadFile(name)
-			if err == nil {
-				t.example, err = example.Parse(name, text)
-			}
-			if err != nil {
-				t.Outcome, t.Error = broken, err.Error()
-			}
-			all[i] = append(all[i], t)
+			all[i] = append(all[i], example.Open(name, o.update))
 		}
 	}
 	return all, nil
 }
 
 // made is the example that --add makes.
-func (o *testOptions) made(f *found) (*trial, error) {
-	name := strings.TrimSuffix(f.name, ".yaml")
-	if o.as != "" {
-		name += "." + o.as
-	}
-	name += example.Extension
+func (o *testOptions) made(path string) (*example.Trial, error) {
 	in, err := os.Open(o.add)
 	if err != nil {
 		return nil, usageError{err}
@@ -190,81 +193,11 @@ func (o *testOptions) made(f *found) (*trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.add, err)
 	}
-	e, err := example.Record(name, r, o.samples)
+	e, err := example.Record(example.NameFor(path, o.as), r, o.samples)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.add, err)
 	}
-	return &trial{Example: name, Outcome: untested, example: e, write: true}, nil
-}
-
-// examplesOf lists the examples beside a spec.
-func examplesOf(path string) ([]string, error) {
-	dir, stem := filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), ".yaml")
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // a spec of the catalogue
-	}
-	if err != nil {
-		return nil, err
-	}
-	var specs, list []string
-	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".yaml"); ok {
-			specs = append(specs, name)
-		}
-	}
-	for _, e := range entries {
-		if example.Belongs(e.Name(), stem, specs) {
-			list = append(list, filepath.Join(dir, e.Name()))
-		}
-	}
-	return list, nil
-}
-
-// hold tests an example by a kernel's types: of those that load the spec it is the kernel
-// that was recorded, or else the newest.
-func (t *trial) hold(f *found, c *cell, k *ktype.Kernel) {
-	if t.example == nil || c.plan == nil || k.Arch() != t.example.Arch {
-		return
-	}
-	release := t.example.Release
-	if t.Kernel == release || t.Kernel != "" && k.Release() != release && ktype.CompareReleases(k.Release(), t.Kernel) <= 0 {
-		return
-	}
-	doc, _ := spec.Parse(f.name, f.text)
-	result, err := t.example.Test(doc, c.plan, k)
-	t.Kernel, t.result, t.Error = k.Release(), result, ""
-	if err != nil {
-		t.Error = err.Error()
-	}
-}
-
-// conclude says what became of the example, and writes its rows where that is wanted.
-func (t *trial) conclude() error {
-	switch {
-	case t.Error != "":
-		t.Outcome = broken
-		return nil
-	case t.result == nil:
-		return nil
-	}
-	t.Samples = t.result.Samples
-	t.Errors, t.Warnings = mistakes(t.result.Diags)
-	switch {
-	case t.result.Diags.Failed():
-		t.Outcome = misfits
-	case t.result.Diff == "":
-		t.Outcome = holds
-	case t.write:
-		if err := t.example.Update(t.result); err != nil {
-			return err
-		}
-		t.Outcome = written
-		return writeFile(t.Example, t.example.Format(), 0o644)
-	default:
-		t.Outcome, t.Diff = differs, t.result.Diff
-	}
-	return nil
+	return example.New(e), nil
 }
 
 // writeTests writes the matrix of specs and kernels, then a line for each example, with the
@@ -292,10 +225,10 @@ func writeTests(cmd *cobra.Command, rows []row, all []tested) error {
 			if t.Error != "" {
 				fmt.Fprintln(stderr, t.Error)
 			}
-			if t.result == nil {
+			if t.diags == nil {
 				continue
 			}
-			if err := t.result.Diags.Print(stderr); err != nil {
+			if err := t.diags.Print(stderr); err != nil {
 				return err
 			}
 		}

@@ -39,7 +39,7 @@ var (
 	ErrNone    = errors.New("it is no recording")
 	ErrVersion = errors.New("it was recorded in another form than this ebgen reads")
 	ErrDamaged = errors.New("the recording is damaged")
-	ErrCut     = errors.New("the recording ends without its account: the tracer was killed, or still records")
+	ErrCut     = errors.New("the recording ends without its account: the tracer was killed, its disk was full, or it still records")
 )
 
 // kind says what a chunk holds. Kinds that a reader does not know are passed over.
