@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/expr"
@@ -26,8 +27,9 @@ type point struct {
 type spanState struct {
 	*entries
 	stages     []string // in order, the end last
-	short      bool     // from the entry to the return of one function: args are the entry's
-	byCall     bool     // the calls of a thread are told apart by the stack pointers of their callers
+	slots      map[slot]string
+	short      bool // from the entry to the return of one function: args are the entry's
+	byCall     bool // the calls of a thread are told apart by the stack pointers of their callers
 	entry      []probe.Candidate
 	args       []probe.Param // of a short span: the entry's arguments that the end reads
 	absentArgs []string      // of a short span: those that the end would read if the entry had them
@@ -61,6 +63,7 @@ func (c *checker) arrangeSpan() {
 	c.span.limit(c, c.doc.Span.Entries, c.doc.Span.OnFull)
 	if c.doc.Span.Short.Given() {
 		c.arrangeShort(c.doc.Span.Short)
+		c.nameSlots()
 		return
 	}
 	type placed struct {
@@ -110,6 +113,7 @@ func (c *checker) arrangeSpan() {
 		}
 		c.station(p.Probe, c.alternatives(p.Probe), p.Probe.Value, d)
 	}
+	c.nameSlots()
 }
 
 // arrangeShort makes the two duties of a span from the entry to the return of a function.
@@ -212,7 +216,7 @@ func (b *body) keep() {
 			continue
 		}
 		if o, ok := b.fieldValue(f); ok {
-			b.span.Values = append(b.span.Values, b.assign(s.entries, f.Name.Value, o, b.line))
+			b.span.Values = append(b.span.Values, b.assign(s.entries, s.slots[slot{p.stage, f.Name.Value}], o, b.line))
 		}
 	}
 	for _, a := range s.args {
@@ -319,13 +323,9 @@ func (s *spanState) notes(name string) bool {
 	return s != nil && slices.Contains(s.stages[:len(s.stages)-1], name)
 }
 
-// started is STAGE.NAME: what a point of that stage kept.
-func (b *body) started(n *expr.Member, stage string) operand {
-	if !b.opened {
-		return b.fail(n, "%s.%s is known where the span ends, not here", stage, n.Name)
-	}
-	var names []string
-	for _, site := range b.checker.sites {
+// keeps are the names of what the points of a stage keep.
+func (c *checker) keeps(stage string) (names []string) {
+	for _, site := range c.sites {
 		for _, d := range site.duties {
 			if d.point == nil || d.point.stage != stage {
 				continue
@@ -335,8 +335,47 @@ func (b *body) started(n *expr.Member, stage string) operand {
 			}
 		}
 	}
+	return names
+}
+
+// slot is what a stage keeps under a name.
+type slot struct{ stage, name string }
+
+// nameSlots gives what each stage keeps a field of its own in the span's map. The name alone
+// serves where no other stage keeps it; an argument of the entry has a marked one.
+func (c *checker) nameSlots() {
+	c.span.slots = map[slot]string{}
+	used, keepers := map[string]bool{}, map[string]int{}
+	for _, stage := range c.span.stages {
+		used[stage] = true
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(c.keeps(stage)))) {
+			keepers[name]++
+		}
+	}
+	for _, alone := range []bool{true, false} {
+		for _, stage := range c.span.stages {
+			for _, name := range c.keeps(stage) {
+				one := slot{stage, name}
+				if plain := keepers[name] == 1 && !used[name] && !strings.HasPrefix(name, argumentMark); plain == alone && c.span.slots[one] == "" {
+					if alone {
+						c.span.slots[one] = unique(used, name)
+					} else {
+						c.span.slots[one] = unique(used, stage+"_"+name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// started is STAGE.NAME: what a point of that stage kept.
+func (b *body) started(n *expr.Member, stage string) operand {
+	if !b.opened {
+		return b.fail(n, "%s.%s is known where the span ends, not here", stage, n.Name)
+	}
+	names := b.keeps(stage)
 	if slices.Contains(names, n.Name) {
-		return b.kept(n, n.Name)
+		return b.kept(n, b.checker.span.slots[slot{stage, n.Name}])
 	}
 	what := "the span"
 	if len(b.doc.Stages) > 0 {
