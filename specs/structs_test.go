@@ -39,7 +39,7 @@ func TestUserStructs(t *testing.T) {
 			if _, err := unix.Read(pair[1], make([]byte, 64)); err != nil {
 				return err
 			}
-			want = append(want, fmt.Sprintf("connect 127.0.1.%d %d", i, port), fmt.Sprintf("send %q %d %q", first, len(first)+1, second))
+			want = append(want, fmt.Sprintf("connect 127.0.1.%d %d", i, port), fmt.Sprintf("send %q %d %q %q %q %q", first, len(first)+1, second, first, first[1:], first[:5]))
 		}
 		return nil
 	}, "user_structs")[0]
@@ -47,7 +47,7 @@ func TestUserStructs(t *testing.T) {
 		if r["port"] != nil {
 			seen = append(seen, fmt.Sprintf("connect %v %v", r["address"], r["port"]))
 		} else {
-			seen = append(seen, fmt.Sprintf("send %q %v %q", r["first"], r["length"], r["second"]))
+			seen = append(seen, fmt.Sprintf("send %q %v %q %q %q %q", r["first"], r["length"], r["second"], r["number"], r["moved"], r["bytes"]))
 		}
 	}
 	if !slices.Equal(seen, want) {

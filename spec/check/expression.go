@@ -281,6 +281,7 @@ func (b *body) cast(n *expr.Cast) operand {
 		}
 		out := value(b.convert(o.expr, to))
 		out.expr.Type.Meaning = to.Meaning
+		out.expr.Type.User = from.User && to.Size == 8
 		out.enum = names
 		return out
 	}

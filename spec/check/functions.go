@@ -127,12 +127,12 @@ func (b *body) size(n expr.Node, most int64) (int, bool) {
 	return int(v), true
 }
 
-// pointer makes an argument something that leads to memory: a pointer, or the address of
-// an array or struct. An argument whose text lies in a tracepoint's record is one too.
+// pointer makes an argument something that leads to memory: a pointer, a number that is an
+// address, or the address of an array or struct. An argument whose text lies in a
+// tracepoint's record is one too.
 func (b *body) pointer(n expr.Node, o operand, what string) (operand, bool) {
-	if o.place && o.kind.Kind == ktype.Pointer {
-		o = b.read(o)
-	}
+	place := o.place
+	o = b.read(o)
 	if !o.valid {
 		return o, false
 	}
@@ -149,7 +149,10 @@ func (b *body) pointer(n expr.Node, o operand, what string) (operand, bool) {
 		return o, true
 	}
 	if o.expr.Type.Kind != plan.Pointer {
-		b.fail(n, "%s wants a pointer, %s is %s", what, expr.Print(n), describe(o))
+		f := b.fail(n, "%s wants a pointer, %s is %s", what, expr.Print(n), describe(o))
+		if place {
+			f.hint("its address is &%s", expr.Print(n))
+		}
 		return o, false
 	}
 	return o, true

@@ -57,8 +57,8 @@ func (b *body) read(o operand) operand {
 	}
 	b.use(o)
 	load := plan.Expr{Op: plan.OpLoad, Type: probe.PlanType(o.kind), Line: b.line, Args: []plan.Expr{o.base}, Path: o.path}
-	if o.kind.Kind == ktype.Pointer && o.base.Type.User { // what a process points at is its own
-		load.Type.User = true
+	if o.base.Type.User && load.Type.Size == 8 { // what a process points at is its own
+		load.Type.User = o.kind.Kind == ktype.Pointer || o.kind.Kind == ktype.Int
 	}
 	out := value(load)
 	if o.kind.Kind == ktype.Pointer {

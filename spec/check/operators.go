@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
@@ -160,6 +161,7 @@ func (b *body) arithmetic(n *expr.Binary, x, y operand) operand {
 	}
 	t := b.meet(&x, &y)
 	t.Meaning = combine(n.Op, x.expr.Type.Meaning, y.expr.Type.Meaning)
+	t.User = t.Size == 8 && (x.expr.Type.User || y.expr.Type.User) && strings.Contains("+-&|", n.Op) // an address moved
 	return value(plan.Expr{Op: plan.OpBinary, Type: t, Line: b.line, Name: n.Op, Args: []plan.Expr{b.convert(x.expr, t), b.convert(y.expr, t)}})
 }
 
