@@ -51,6 +51,7 @@ type body struct {
 	owners    bool
 
 	tolerant   int                // inside ?? or exists: a member that the kernel lacks is no mistake
+	certain    bool               // of what stands around ??, the left side is taken
 	lacking    bool               // such a member was met
 	absentArgs []string           // arguments that ?? found to be other kernels' only
 	outer      *expr.Cast         // the cast around what is being checked
@@ -155,8 +156,15 @@ func (b *body) field(f spec.Field) {
 	b.names = append(b.names, o.enum)
 }
 
-// fieldValue checks the expression or text of a field and its format.
+// fieldValue checks the expression or text of a column and its format.
 func (b *body) fieldValue(f spec.Field) (operand, bool) {
+	o, ok := b.keptValue(f)
+	return b.number(o), ok
+}
+
+// keptValue is fieldValue of what is saved or kept: a pointer stays one, so that it leads
+// where it did.
+func (b *body) keptValue(f spec.Field) (operand, bool) {
 	var o operand
 	if f.Text.Given() {
 		b.scalar, b.line = f.Text, b.lineOf(f.Text)
@@ -170,18 +178,32 @@ func (b *body) fieldValue(f spec.Field) (operand, bool) {
 		if o.valid && b.requireGiven(n, "a field") {
 			return o, false
 		}
-		if o = b.shown(n, o); !o.valid {
+		if o = b.held(n, o); !o.valid {
 			return o, false
 		}
 	}
-	if f.Format.Given() && !b.format(f.Format, &o) {
-		return o, false
+	if f.Format.Given() {
+		if o = b.number(o); !b.format(f.Format, &o) {
+			return o, false
+		}
 	}
 	return o, true
 }
 
-// shown makes a value something that a record can hold.
-func (b *body) shown(n expr.Node, o operand) operand {
+// shown makes a value something that a record can hold: a pointer is shown as a number.
+func (b *body) shown(n expr.Node, o operand) operand { return b.number(b.held(n, o)) }
+
+// number makes a number of a pointer.
+func (b *body) number(o operand) operand {
+	if o.valid && !o.place && o.expr.Type.Kind == plan.Pointer {
+		o.expr = b.convert(o.expr, plan.Type{Kind: plan.Int, Size: 8, User: o.expr.Type.User})
+		o.expr.Type.Meaning = plan.Hex
+	}
+	return o
+}
+
+// held makes a value something that a map or a record can hold.
+func (b *body) held(n expr.Node, o operand) operand {
 	if !o.valid {
 		return o
 	}
@@ -199,10 +221,6 @@ func (b *body) shown(n expr.Node, o operand) operand {
 			return f.hint("name one of its members: %s.%s", expr.Print(n), members[0].Name)
 		}
 		return f
-	}
-	if o.expr.Type.Kind == plan.Pointer {
-		o.expr = b.convert(o.expr, plan.Type{Kind: plan.Int, Size: 8})
-		o.expr.Type.Meaning = plan.Hex
 	}
 	if o.expr.Type.Kind == plan.String && o.expr.Op == plan.OpText {
 		o.expr.Type.Size = len(o.expr.Name) + 1

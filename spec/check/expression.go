@@ -30,7 +30,7 @@ func (b *body) infer(n expr.Node) operand {
 	case *expr.Paren:
 		return b.infer(n.X)
 	case *expr.Number:
-		return b.number(n)
+		return b.literal(n)
 	case *expr.Char:
 		return constant(int64(n.Value), s32)
 	case *expr.Text:
@@ -71,7 +71,7 @@ func (b *body) inferValue(n expr.Node) operand {
 	return b.read(b.infer(n))
 }
 
-func (b *body) number(n *expr.Number) operand {
+func (b *body) literal(n *expr.Number) operand {
 	t := s32
 	switch {
 	case n.Value > 1<<63-1:

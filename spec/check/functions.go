@@ -417,7 +417,7 @@ func (b *body) extreme(n *expr.Call) operand {
 	if !okx || !oky {
 		return operand{}
 	}
-	t := b.meet(&x, &y)
+	t := b.either(n, &x, &y)
 	t.Meaning = combine("+", x.expr.Type.Meaning, y.expr.Type.Meaning)
 	return b.called(n.Func, t, b.convert(x.expr, t), b.convert(y.expr, t))
 }

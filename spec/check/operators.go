@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/expr"
@@ -36,6 +37,51 @@ func balance(a, b plan.Type) plan.Type {
 		return b
 	}
 	return a
+}
+
+// holding is the least type that holds every value of both, for what is fed from several
+// places: it never turns a negative number into a large one, as balance does. natural says
+// of each that no negative number is among its values. It reports false where there is no
+// such type: of an unsigned number of 64 bits and a negative one.
+func holding(a, b plan.Type, naturalA, naturalB bool) (plan.Type, bool) {
+	if naturalA && naturalB || a.Signed && b.Signed {
+		return balance(a, b), true
+	}
+	size := 4
+	for _, t := range []plan.Type{a, b} {
+		if t.Signed {
+			size = max(size, t.Size)
+		} else {
+			size = max(size, 2*t.Size)
+		}
+	}
+	return plan.Type{Kind: plan.Int, Size: min(size, 8), Signed: true}, size <= 8
+}
+
+// natural reports whether e is never negative, whatever its type says.
+func (b *body) natural(e plan.Expr) bool {
+	all := func(list ...plan.Expr) bool {
+		return !slices.ContainsFunc(list, func(e plan.Expr) bool { return !b.natural(e) })
+	}
+	switch {
+	case !e.Type.Signed:
+		return true
+	case e.Op == plan.OpConst:
+		return e.Int >= 0
+	case e.Op == plan.OpCast:
+		return e.Type.Size >= e.Args[0].Type.Size && (e.Type.Size > e.Args[0].Type.Size || e.Args[0].Type.Signed) && all(e.Args[0])
+	case e.Op == plan.OpCond:
+		return all(e.Args[1:]...)
+	case e.Op == plan.OpDefault, e.Op == plan.OpBinary && e.Name != "-":
+		return all(e.Args...)
+	case e.Op == plan.OpEntry:
+		f := b.maps[e.Int].field(e.Name)
+		return f != nil && f.natural
+	case e.Op == plan.OpKept:
+		f := b.checker.span.field(e.Name)
+		return f != nil && f.natural
+	}
+	return false
 }
 
 // convert makes e a value of type to; a constant just changes its type.
@@ -387,6 +433,30 @@ func (b *body) conditional(n, cond, then, other expr.Node) operand {
 	return out
 }
 
+// isNull reports whether o is the constant 0.
+func isNull(o operand) bool {
+	v, ok := constantInt(o)
+	return ok && v == 0
+}
+
+// either is the common type of two numbers one of which is taken. It holds both where any
+// type does, so that a negative one is not taken for a large one.
+func (b *body) either(n expr.Node, x, y *operand) plan.Type {
+	t := b.meet(x, y)
+	if x.expr.Type.Signed == y.expr.Type.Signed || t.Signed {
+		return t
+	}
+	wide, ok := holding(x.expr.Type, y.expr.Type, b.natural(x.expr), b.natural(y.expr))
+	if !ok && b.certain {
+		return t
+	}
+	if !ok {
+		b.warn(n, "one of the two numbers may be negative, the other one is a u64: a negative one becomes a very large one").Hint = "a cast to s64 of the other one keeps it"
+		return t
+	}
+	return wide
+}
+
 // unify gives two values that stand for one another the same type.
 func (b *body) unify(n expr.Node, x, y operand) (operand, operand, bool) {
 	if x.place || y.place {
@@ -400,7 +470,7 @@ func (b *body) unify(n expr.Node, x, y operand) (operand, operand, bool) {
 	a, c := &x.expr.Type, &y.expr.Type
 	switch {
 	case integral(*a) && integral(*c):
-		t := b.meet(&x, &y)
+		t := b.either(n, &x, &y)
 		if a.Kind == plan.Bool && c.Kind == plan.Bool {
 			t = boolean
 		}
@@ -412,6 +482,16 @@ func (b *body) unify(n expr.Node, x, y operand) (operand, operand, bool) {
 	case a.Kind == plan.String && c.Kind == plan.String:
 		a.Size = max(a.Size, c.Size)
 		c.Size = a.Size
+	case a.Kind == plan.Pointer && isNull(y):
+		y.expr, y.elem = plan.Expr{Op: plan.OpCast, Type: *a, Line: b.line, Args: []plan.Expr{constant(0, u64).expr}}, x.elem
+	case c.Kind == plan.Pointer && isNull(x):
+		x.expr, x.elem = plan.Expr{Op: plan.OpCast, Type: *c, Line: b.line, Args: []plan.Expr{constant(0, u64).expr}}, y.elem
+	case a.Kind == plan.Pointer && integral(*c), integral(*a) && c.Kind == plan.Pointer:
+		t := plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Hex, User: a.User || c.User}
+		x, y = value(b.convert(x.expr, t)), value(b.convert(y.expr, t))
+	case a.Kind == plan.Pointer && c.Kind == plan.Pointer && a.User != c.User:
+		b.fail(n, "one of the two values leads into the memory of the process, the other one into the kernel's: one type is wanted")
+		return x, y, false
 	case a.Kind == plan.Pointer && c.Kind == plan.Pointer && x.elem.String() == y.elem.String():
 	case *a == *c:
 	default:
@@ -457,7 +537,9 @@ func (b *body) orElse(n *expr.Binary) operand {
 	if !y.valid {
 		return y
 	}
+	b.certain = certain
 	x, y, ok := b.unify(n, x, y)
+	b.certain = false
 	if !ok {
 		return operand{}
 	}

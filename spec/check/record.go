@@ -44,7 +44,7 @@ func (c *checker) settle(bodies []*body) []plan.Field {
 	for i, col := range c.columns {
 		fields[i] = plan.Field{Name: col.Name.Value, Bit: -1, Line: c.lineOf(col.Name)}
 	}
-	fills := make([]int, len(fields))
+	fills, natural := make([]int, len(fields)), make([]bool, len(fields))
 	emitting := 0
 	for _, b := range bodies {
 		if b.duty.emits() {
@@ -65,10 +65,15 @@ func (c *checker) settle(bodies []*body) []plan.Field {
 			}
 			switch {
 			case f.Type.Kind == plan.Void:
-				f.Type = t
+				f.Type, natural[a.Field] = t, b.natural(a.Expr)
 			case f.Type == t:
+				natural[a.Field] = natural[a.Field] && b.natural(a.Expr)
 			case integral(f.Type) && integral(t):
-				wide := balance(f.Type, t)
+				wide, ok := holding(f.Type, t, natural[a.Field], b.natural(a.Expr))
+				if !ok {
+					c.diags.Errorf(c.columns[a.Field].Name.Span(), "field %s is %s in one probe and %s in %s: %s", f.Name, describe(value(plan.Expr{Type: f.Type})), describe(value(a.Expr)), b.candidate, errNoHolder).Hint = "a cast says which is meant: (s64) or (u64)"
+				}
+				natural[a.Field] = natural[a.Field] && b.natural(a.Expr)
 				f.Type.Size, f.Type.Signed, f.Type.Kind = wide.Size, wide.Signed, plan.Int
 				if f.Type.Enum != 0 {
 					f.Type.Kind = plan.Enumer

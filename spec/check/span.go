@@ -215,7 +215,7 @@ func (b *body) keep() {
 			b.diags.Errorf(f.Name.Span(), "%q is an instant of the span, and cannot be kept", f.Name.Value)
 			continue
 		}
-		if o, ok := b.fieldValue(f); ok {
+		if o, ok := b.keptValue(f); ok {
 			b.span.Values = append(b.span.Values, b.assign(s.entries, s.slots[slot{p.stage, f.Name.Value}], o, b.line))
 		}
 	}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,8 @@ type entryField struct {
 	as      plan.Type   // as expressions see it
 	elem    ktype.Type  // of a pointer: what it leads to
 	enum    *ktype.Enum // names of a number
+	natural bool        // of a number: none that it holds is negative
+	null    bool        // 0 is all that it holds
 	partial bool        // an entry may be without it
 	writers int         // how many saves name it, in this round
 }
@@ -84,33 +87,46 @@ func (f *entryField) operand(b *body, e plan.Expr) operand {
 	return o
 }
 
-// take widens a field to hold o too, and returns o as the field holds it. It reports
-// false when the two do not go together.
-func (f *entryField) take(b *body, o operand) (plan.Expr, bool) {
+// take widens a field to hold o too, and returns o as the field holds it. It gives the
+// reason when the two do not go together.
+func (f *entryField) take(b *body, o operand) (plan.Expr, error) {
 	as := o.expr.Type
 	as.Enum = 0
+	e := o.expr
+	natural := b.natural(e)
 	if f.typ.Kind == plan.Void {
-		f.typ, f.as, f.elem, f.enum = as, as, o.elem, o.enum
+		f.typ, f.as, f.elem, f.enum, f.natural = as, as, o.elem, o.enum, natural
 		if as.Kind == plan.Pointer {
-			f.typ = plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Hex}
+			f.typ = plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Hex, User: as.User}
 		}
+		f.null = isNull(o)
 		b.learned = true
 	}
-	e := o.expr
+	before, null := f.typ, isNull(o)
 	if e.Type.Kind == plan.Pointer {
-		e = b.convert(e, plan.Type{Kind: plan.Int, Size: 8})
+		if err := f.lead(b, o); err != nil {
+			return e, err
+		}
+		e = b.convert(e, plan.Type{Kind: plan.Int, Size: 8, User: e.Type.User})
+	} else if f.as.Kind == plan.Pointer && !null {
+		f.forget(b)
 	}
-	before := f.typ
+	f.null = f.null && null
 	switch {
 	case integral(f.typ) && integral(e.Type):
 		if f.typ.Kind != e.Type.Kind || f.typ.Size != e.Type.Size || f.typ.Signed != e.Type.Signed {
-			if f.typ.Size < 8 || e.Type.Size > f.typ.Size {
-				wide := balance(f.typ, e.Type)
-				f.typ.Kind, f.typ.Size, f.typ.Signed, f.typ.Name = plan.Int, wide.Size, wide.Signed, ""
-				if f.as.Kind != plan.Pointer {
-					f.as = f.typ
-				}
+			wide, ok := holding(f.typ, e.Type, f.natural, natural)
+			if !ok {
+				return e, errNoHolder
 			}
+			if wide.Size > f.typ.Size || f.typ.Kind != plan.Int || wide.Signed != f.typ.Signed {
+				f.typ.Kind, f.typ.Size, f.typ.Signed, f.typ.Name = plan.Int, wide.Size, wide.Signed, ""
+			}
+		}
+		f.typ.User = f.typ.User || e.Type.User && f.typ.Size == 8
+		f.natural = f.natural && natural
+		if f.as.Kind != plan.Pointer {
+			f.as = f.typ
 		}
 		e = b.convert(e, f.typ)
 	case f.typ.Kind == e.Type.Kind && (f.typ.Kind == plan.String || f.typ.Kind == plan.Bytes):
@@ -121,10 +137,41 @@ func (f *entryField) take(b *body, o operand) (plan.Expr, bool) {
 		}
 	case f.typ.Kind == e.Type.Kind && f.typ.Size == e.Type.Size:
 	default:
-		return e, false
+		return e, errOtherKind
 	}
 	b.learned = b.learned || f.typ != before
-	return e, true
+	return e, nil
+}
+
+// Why a value does not fit a field that holds another one: what lies behind a colon in the
+// message, or nothing.
+var (
+	errOtherKind = errors.New("")
+	errNoHolder  = errors.New("no type holds a u64 and negative numbers")
+	errTwoSpaces = errors.New("one leads into the memory of the process, the other one into the kernel's")
+)
+
+// lead takes what a pointer leads to. Two of different types leave a number, of which a cast
+// says what it leads to; in whose memory that lies, no cast says.
+func (f *entryField) lead(b *body, o operand) error {
+	t := o.expr.Type
+	switch {
+	case f.as.Kind == plan.Pointer && f.as.User != t.User, f.as.Kind != plan.Pointer && f.typ.User && !t.User:
+		return errTwoSpaces
+	case f.as.Kind == plan.Pointer && f.elem.String() != o.elem.String():
+		f.forget(b)
+	case f.null: // only NULL so far
+		f.typ = plan.Type{Kind: plan.Int, Size: 8, Meaning: plan.Hex, User: t.User}
+		f.as, f.elem, f.natural = t, o.elem, true
+		b.learned = true
+	}
+	return nil
+}
+
+// forget makes a field a number that held a pointer.
+func (f *entryField) forget(b *body) {
+	f.as, f.elem = f.typ, ktype.Type{}
+	b.learned = true
 }
 
 // declareMaps reads `maps:`.
@@ -365,8 +412,18 @@ func (b *body) key(m *entries, i int, o operand) plan.Expr {
 		}
 		return b.convert(o.expr, u32)
 	}
-	e, ok := m.keys[i].take(b, o)
-	if !ok {
+	f := m.keys[i]
+	e, err := f.take(b, o)
+	switch {
+	case errors.Is(err, errNoHolder): // the same 64 bits for the same number
+		wide := u64
+		if f.typ != wide {
+			f.typ, f.as, f.natural, b.learned = wide, wide, true, true
+		}
+		return b.convert(e, wide)
+	case errors.Is(err, errTwoSpaces):
+		return b.convert(e, u64)
+	case err != nil:
 		return plan.Expr{}
 	}
 	return e
@@ -420,7 +477,7 @@ func (b *body) saves() {
 			values = []spec.Field{{Name: name, Expr: s.Value}}
 		}
 		for _, f := range values {
-			if o, ok := b.fieldValue(f); ok {
+			if o, ok := b.keptValue(f); ok {
 				one.Values = append(one.Values, b.assign(e.of, f.Name.Value, o, b.line))
 			}
 		}
@@ -435,9 +492,17 @@ func (b *body) assign(m *entries, name string, o operand, line int) plan.Assign 
 		f = &entryField{name: name}
 		m.values = append(m.values, f)
 	}
-	e, ok := f.take(b, o)
-	if !ok {
-		b.diags.Errorf(b.scalar.Span(), "%s.%s is %s elsewhere, here it is %s", m.name, name, describe(value(plan.Expr{Type: f.typ})), describe(o))
+	e, err := f.take(b, o)
+	if err != nil {
+		elsewhere := value(plan.Expr{Type: f.as})
+		elsewhere.elem = f.elem
+		d := b.diags.Errorf(b.scalar.Span(), "%s.%s is %s elsewhere, here it is %s", m.name, name, describe(elsewhere), describe(o))
+		if why := err.Error(); why != "" {
+			d.Message += ": " + why
+		}
+		if errors.Is(err, errNoHolder) {
+			d.Hint = "a cast says which is meant: (s64) or (u64)"
+		}
 	}
 	f.writers++
 	if e.Fallible() {
