@@ -20,6 +20,12 @@ type outlet struct {
 	taken     uint64 // records, or rows, that left the kernel
 	delivered uint64 // of these, accepted by the output when it was last asked
 	failed    error  // the output's error
+
+	// A goroutine flushes, since the output may block. All of it lives as long as the
+	// outlet, so that a flush leaves nothing behind to be collected.
+	asked   chan struct{} // one for each flush; closed at the end
+	result  chan error
+	looking *time.Timer
 }
 
 // flush passes on what the sink holds and asks it what was delivered. Once ctx is done
@@ -29,7 +35,7 @@ func (o *outlet) flush(ctx context.Context) {
 	o.write(ctx, false)
 }
 
-// end is flush at the end of the run.
+// end is flush at the end of the run. Nothing may follow it.
 func (o *outlet) end() {
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -37,15 +43,20 @@ func (o *outlet) end() {
 }
 
 func (o *outlet) write(ctx context.Context, last bool) {
+	if last {
+		defer o.stop()
+	}
 	if c, ok := o.sink.(Composer); ok && o.failed == nil {
 		o.failed = c.Compose(last)
 	}
 	if o.failed != nil {
 		return
 	}
-	result := make(chan error, 1)
-	go func() { result <- o.sink.Flush() }()
-	err := o.await(ctx, result)
+	if o.asked == nil {
+		o.start()
+	}
+	o.asked <- struct{}{}
+	err := o.await(ctx)
 	if errors.Is(err, errStuck) {
 		o.failed = errStuck
 		return
@@ -54,23 +65,43 @@ func (o *outlet) write(ctx context.Context, last bool) {
 	o.delivered = o.sink.Delivered()
 }
 
+// start starts what flushes. A flush that is given up ends it when it returns at last.
+func (o *outlet) start() {
+	o.asked, o.result, o.looking = make(chan struct{}), make(chan error, 1), time.NewTimer(lookInterval)
+	asked, result, sink := o.asked, o.result, o.sink
+	go func() {
+		for range asked {
+			result <- sink.Flush()
+		}
+	}()
+}
+
+// stop ends it.
+func (o *outlet) stop() {
+	if o.asked != nil {
+		close(o.asked)
+		o.asked = nil
+	}
+}
+
 // await returns the result of a flush, errStuck when there is none in time.
-func (o *outlet) await(ctx context.Context, result <-chan error) error {
-	looking := time.NewTicker(lookInterval)
-	defer looking.Stop()
+func (o *outlet) await(ctx context.Context) error {
+	o.looking.Reset(lookInterval)
+	defer o.looking.Stop()
 	for {
 		select {
-		case err := <-result:
+		case err := <-o.result:
 			return err
-		case <-looking.C:
+		case <-o.looking.C:
 			o.look()
+			o.looking.Reset(lookInterval)
 			continue
 		case <-ctx.Done():
 		}
 		late := time.NewTimer(patience)
 		defer late.Stop()
 		select {
-		case err := <-result:
+		case err := <-o.result:
 			return err
 		case <-late.C:
 			return errStuck

@@ -49,3 +49,13 @@ func TestCompose(t *testing.T) {
 		t.Errorf("%v, ended by %s, %d lost", o.err(), a.End, a.LostSink)
 	}
 }
+
+// TestFlushLeavesNothing wants a flush to allocate nothing.
+func TestFlushLeavesNothing(t *testing.T) {
+	o := outlet{sink: new(composer), look: func() {}}
+	defer o.end()
+	o.sink.(*composer).composed = make([]bool, 0, 1000)
+	if n := testing.AllocsPerRun(100, func() { o.flush(context.Background()) }); n != 0 {
+		t.Errorf("a flush allocates %v times", n)
+	}
+}
