@@ -120,7 +120,7 @@ func setStart(spec *ebpf.CollectionSpec) error {
 
 // attachAll attaches what the plan lists. Owners come first, so that the tracer's own
 // records can name them; their hooks come before the sweep over the sockets that are
-// open already, so that none falls between.
+// open already, so that none falls between. Nothing can be loaded after that.
 func (t *tracer) attachAll(ctx context.Context) error {
 	if owners := t.plan.Owners; owners != nil {
 		if err := t.attachOwners(ctx, owners); err != nil {
@@ -128,7 +128,9 @@ func (t *tracer) attachAll(ctx context.Context) error {
 		}
 		t.owners = len(t.links)
 	}
-	return t.attachEach(ctx, t.plan.Probes)
+	err := t.attachEach(ctx, t.plan.Probes)
+	t.spec, t.types = nil, nil // the object and the kernel's types, of several MB
+	return err
 }
 
 // attachOwners attaches the first way to learn owners that this kernel allows, and then

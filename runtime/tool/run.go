@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -29,6 +30,10 @@ type Streams struct {
 	// Workload, unless nil, runs once everything is attached, and ends the run.
 	Workload func(context.Context) error
 }
+
+// settling is how long a tracer runs before the memory that only its start needed is given
+// back: a compilation reads types of many MB.
+const settling = time.Second
 
 // verbose prints a line that --verbose asks for.
 func (o *Options) verbose(w io.Writer) func(format string, args ...any) {
@@ -69,10 +74,14 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	made := make(chan error, 1)
+	settled := time.AfterFunc(time.Hour, debug.FreeOSMemory)
+	settled.Stop()
+	defer settled.Stop()
 	account, err := runtime.Run(running, b, runtime.Options{
 		Params: o.Params, Sink: to, Stacks: book, Duration: o.Duration, Count: o.Count, RingSize: o.RingSize, Pid: pid, BTF: o.BTF, KernelID: kernelID(), Verbose: o.verbose(s.Err),
 		Notice: func(line string) { fmt.Fprintln(s.Err, line) },
 		Ready: func() {
+			settled.Reset(settling)
 			fmt.Fprintf(s.Err, "tracing %s; Ctrl-C ends it\n", b.Plan.Name)
 			if s.Workload == nil {
 				made <- nil
