@@ -15,7 +15,7 @@ import (
 // TestMarkdown writes a table of three tools, of which one failed.
 func TestMarkdown(t *testing.T) {
 	tools := []tool{{name: floor, command: "c"}, {name: ebgen, command: "e run"}, {name: bcc, command: "b"}}
-	table := newTable("Topic", "What.", tools, column{"ns", "%.0f", true}, column{"MB", "%.1f", false})
+	table := newTable("Topic", "What.", tools, column{name: "ns", format: "%.0f", ratio: true}, column{name: "MB", format: "%.1f"})
 	for _, v := range []float64{40, 20, 30} {
 		table.add(tools[0], "ns", v)
 		table.add(tools[1], "ns", v/2)
@@ -45,8 +45,11 @@ func TestMedianOfTwo(t *testing.T) {
 	table := newTable("", "", nil)
 	table.add(tool{name: "x"}, "ns", 1)
 	table.add(tool{name: "x"}, "ns", 4)
-	if m, ok := table.median("x", "ns"); !ok || m != 2.5 {
+	if m, ok := table.figure("x", column{name: "ns"}); !ok || m != 2.5 {
 		t.Errorf("the median of 1 and 4 is %v, %v", m, ok)
+	}
+	if m, ok := table.figure("x", column{name: "ns", least: true}); !ok || m != 1 {
+		t.Errorf("the least of 1 and 4 is %v, %v", m, ok)
 	}
 }
 
@@ -63,11 +66,49 @@ func TestRatioOfNothing(t *testing.T) {
 func TestLoopKeepsRate(t *testing.T) {
 	done := make(chan time.Duration)
 	go func() { // the thread is renamed and pinned, and ends with the goroutine
-		took, _ := loop(37, 1000)
+		took, _ := loop(call, 37, 1000)
 		done <- took
 	}()
 	if took := <-done; took < 32*time.Millisecond {
 		t.Errorf("37 calls at 1000 a second took %v", took)
+	}
+}
+
+// TestMapped reads the mappings of a tool with a ring buffer and a perf buffer.
+func TestMapped(t *testing.T) {
+	got := mapped(`00400000-00452000 r-xp 00000000 fe:01 123 /usr/bin/tool
+Rss:                  16 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr
+7f0000000000-7f0000021000 rw-p 00000000 00:00 0
+Rss:                   8 kB
+Anonymous:             8 kB
+7f0000100000-7f0000200000 r--s 00001000 00:0e 12 anon_inode:bpf-map
+Rss:                1024 kB
+Anonymous:             0 kB
+7f0000300000-7f0000340000 rw-s 00000000 00:0e 12 anon_inode:[perf_event]
+Rss:                 256 kB
+Anonymous:             0 kB
+`)
+	if want := (memory{rss: 1304 << 10, own: 24 << 10}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestLines counts the lines of a pipe that are about the loop.
+func TestLines(t *testing.T) {
+	l, err := newLines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 101 {
+		if _, err := l.write.WriteString("1 " + mark + "\n2 other\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.write.Close()
+	if n := <-l.printed; n != 101 {
+		t.Errorf("%d lines, want 101", n)
 	}
 }
 
@@ -90,7 +131,7 @@ func TestSpecs(t *testing.T) {
 		t.Skipf("no types to check against: %v", err)
 	}
 	names, err := filepath.Glob("../../bench/specs/*.yaml")
-	if err != nil || len(names) != 5 {
+	if err != nil || len(names) != 6 {
 		t.Fatalf("%d specs, %v", len(names), err)
 	}
 	for _, name := range names {

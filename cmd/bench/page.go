@@ -14,10 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// column is a figure of every tool; ratio columns are told as multiples of the floor's too.
+// column is a figure of every tool: the median of its rounds, or the least where whatever
+// else the machine does only adds to it. Ratio columns are told as multiples of the floor's
+// too.
 type column struct {
 	name, format string
-	ratio        bool
+	ratio, least bool
 }
 
 // table is one topic: a row for each tool, of medians.
@@ -37,11 +39,14 @@ func (t *table) add(tool tool, column string, v float64) {
 	t.values[key] = append(t.values[key], v)
 }
 
-// median of a tool's values, and whether it has any.
-func (t *table) median(tool, column string) (float64, bool) {
-	v := slices.Sorted(slices.Values(t.values[tool+"\x00"+column]))
+// figure of a tool's values, and whether it has any.
+func (t *table) figure(tool string, c column) (float64, bool) {
+	v := slices.Sorted(slices.Values(t.values[tool+"\x00"+c.name]))
 	if len(v) == 0 {
 		return 0, false
+	}
+	if c.least {
+		return v[0], true
 	}
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2, true
 }
@@ -68,8 +73,8 @@ func (t *table) markdown(w *strings.Builder, failed map[string]string) {
 	for _, tool := range t.tools {
 		fmt.Fprintf(w, "| %s |", tool.name)
 		for _, c := range t.columns {
-			m, ok := t.median(tool.name, c.name)
-			of, _ := t.median(floor, c.name)
+			m, ok := t.figure(tool.name, c)
+			of, _ := t.figure(floor, c)
 			switch {
 			case !ok && c.ratio:
 				w.WriteString(" - | - | - |")
@@ -103,7 +108,7 @@ func (*bench) sizes() ([]*table, error) {
 		{name: floor, command: "bin/floor/record"}, {name: built, command: "bin/floor/ebgen-record"},
 		{name: "ebgen itself", command: "bin/ebgen"}, {name: bpftrace, command: "bpftrace"}, {name: libbpf + ": opensnoop", command: "opensnoop"},
 	}
-	t := newTable("On disk", "The executable alone, MB. What is linked dynamically needs its libraries too; ebgen's are static.", tools, column{"MB", "%.2f", false})
+	t := newTable("On disk", "The executable alone, MB. What is linked dynamically needs its libraries too; ebgen's are static.", tools, column{name: "MB", format: "%.2f"})
 	for _, tool := range tools {
 		path, err := exec.LookPath(tool.command)
 		if err != nil {
@@ -131,8 +136,9 @@ func (b *bench) page(tables []*table, before, after string) string {
 
 Every tool watches the tracepoint of readahead(2), called in a loop on CPU %d for no file; tools run on
 CPU %d where CPU time or loss is measured. They take turns, up to %d rounds (starts %d), and a figure is the
-median of them; ratios are to the row %q. The machine had other work: its load was
-%s before and %s after, so trust a ratio before a time.
+median of them unless a table says otherwise; ratios are to the row %q. Resident memory is RSS, and "own" what of
+it is not shared with the kernel: maps and buffers apart, of which a ring's data is mapped, and counted,
+twice. The machine's load was %s before and %s after: with other work, trust a ratio before a time.
 
 | | |
 | --- | --- |

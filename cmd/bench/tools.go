@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -10,10 +11,15 @@ type tool struct {
 	name    string
 	command string // run by no shell; its words stand between blanks
 	// cold has ebgen compile each time: its cache is an empty folder.
-	cold bool
+	cold  bool
+	event string // that it traces; "" for readahead
 	// programs of the kernel's run once the tool is attached.
 	programs int
+	slow     bool // a million events take it long enough
 }
+
+// traced is the event that it traces.
+func (t tool) traced() string { return cmp.Or(t.event, "readahead") }
 
 func (t tool) words() []string { return strings.Fields(t.command) }
 
@@ -54,6 +60,15 @@ var records = []tool{
 	{name: ebgenCSV, command: "bin/ebgen run bench/specs/record.yaml -o csv", programs: 1},
 	{name: bpftrace, command: "bpftrace bench/peers/record.bt", programs: 1},
 	{name: bcc, command: "bench/peers/record.py", programs: 1},
+}
+
+// sustained print a million names a second.
+var sustained = []tool{
+	{name: floor, command: "bin/floor/rename", event: "task_rename", programs: 1},
+	{name: quiet, command: "bin/floor/rename -q", event: "task_rename", programs: 1},
+	{name: ebgen, command: "bin/ebgen run bench/specs/rename.yaml", event: "task_rename", programs: 1},
+	{name: ebgenJSON, command: "bin/ebgen run bench/specs/rename.yaml -o json", event: "task_rename", programs: 1},
+	{name: bpftrace, command: "bpftrace bench/peers/rename.bt", event: "task_rename", programs: 1, slow: true},
 }
 
 // job is what several tools do.

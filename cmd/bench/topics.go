@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"math"
@@ -33,6 +34,7 @@ type topic struct {
 var topics = []topic{
 	{"starts", (*bench).starts},
 	{"records", (*bench).records},
+	{"sustained", (*bench).sustained},
 	{"jobs", (*bench).kernel},
 	{"rows", (*bench).reports},
 	{"disk", (*bench).sizes},
@@ -65,7 +67,7 @@ func (b *bench) choose(names string) error {
 // turns measures each tool once a round, at least one. One that fails is left out from
 // then on.
 func (b *bench) turns(rounds int, topic string, tools []tool, measure func(tool) error) {
-	start, share := time.Now(), b.budget/time.Duration(3+len(jobs)) // starts, records and reports
+	start, share := time.Now(), b.budget/time.Duration(3+len(jobs)) // starts, records and reports; what is measured once takes as long as it does
 	for round := range rounds {
 		if round > 0 && time.Since(start) > share {
 			break
@@ -86,7 +88,7 @@ func (b *bench) turns(rounds int, topic string, tools []tool, measure func(tool)
 
 func (b *bench) starts() ([]*table, error) {
 	t := newTable("To the first record", "From exec until the first line about one of our calls has been read from the tool's output. CPU: what the tool had spent by then, with its children.",
-		starts, column{"ms", "%.1f", true}, column{"CPU ms", "%.1f", true})
+		starts, column{name: "ms", format: "%.1f", ratio: true}, column{name: "CPU ms", format: "%.1f", ratio: true})
 	for _, tool := range starts { // whatever is cached has been
 		_, _, _ = b.firstRecord(tool)
 	}
@@ -111,7 +113,7 @@ var rates = []int{0, 1_000_000, 700_000, 500_000, 350_000, 250_000, 180_000, 125
 type flooded struct {
 	made, printed int
 	took, cpu     time.Duration
-	rss, anon     int
+	memory        memory
 }
 
 // flood runs a tool while the loop makes calls, and counts the lines that it printed.
@@ -133,11 +135,11 @@ func (b *bench) flood(t tool, calls, rate int) (*flooded, error) {
 	r.pin()
 	before := r.idle()
 	f := &flooded{made: calls}
-	if f.took, _, err = runLoop(calls, rate); err != nil {
+	if f.took, _, err = runLoop(t.traced(), calls, rate); err != nil {
 		return nil, err
 	}
 	f.cpu = r.idle() - before
-	f.rss, f.anon = r.memory()
+	f.memory = r.memory()
 	if _, err := r.stop(); err != nil {
 		return nil, err
 	}
@@ -149,8 +151,8 @@ func (b *bench) flood(t tool, calls, rate int) (*flooded, error) {
 func (b *bench) records() ([]*table, error) {
 	rate := newTable("Records", fmt.Sprintf("%d calls as fast as one CPU makes them, the tool on the other, into a file in memory. "+
 		"CPU: time of the tool for each line that it wrote. The highest rate at which a run of a second lost nothing; a run at full speed counts with the rate that it reached.", flood),
-		records, column{"CPU ns/record", "%.0f", true}, column{"delivered %", "%.2f", false}, column{"made, M/s", "%.2f", false},
-		column{"loss-free, k/s", "%.0f", true}, column{"RSS MB", "%.1f", false}, column{"anonymous MB", "%.1f", false})
+		records, column{name: "CPU ns/record", format: "%.0f", ratio: true}, column{name: "delivered %", format: "%.2f"}, column{name: "made, M/s", format: "%.2f"},
+		column{name: "loss-free, k/s", format: "%.0f", ratio: true}, column{name: "RSS MB", format: "%.1f"}, column{name: "own MB", format: "%.1f"})
 	b.turns(b.rounds, "records", records, func(tool tool) error {
 		most := math.Inf(1)
 		for _, perSecond := range rates {
@@ -171,8 +173,8 @@ func (b *bench) records() ([]*table, error) {
 				rate.add(tool, "CPU ns/record", float64(f.cpu.Nanoseconds())/float64(max(f.printed, 1)))
 				rate.add(tool, "delivered %", 100*float64(f.printed)/float64(f.made))
 				rate.add(tool, "made, M/s", reached/1e6)
-				rate.add(tool, "RSS MB", float64(f.rss)/1e6)
-				rate.add(tool, "anonymous MB", float64(f.anon)/1e6)
+				rate.add(tool, "RSS MB", mb(f.memory.rss))
+				rate.add(tool, "own MB", mb(f.memory.own))
 			}
 			if f.printed == f.made {
 				rate.add(tool, "loss-free, k/s", reached/1e3)
@@ -185,6 +187,96 @@ func (b *bench) records() ([]*table, error) {
 	return []*table{rate}, nil
 }
 
+// A tool is kept busy with a million names, and then with nine times as many.
+const (
+	million = 1_000_000
+	most    = 10 * million
+)
+
+// sustained is a rate that no tool may fall behind for long, and for so long that memory
+// which is not given back would be seen.
+func (b *bench) sustained() ([]*table, error) {
+	t := newTable("A million a second", fmt.Sprintf("Up to %d names at a million a second, the tool on the other CPU, into a pipe whose reader counts the lines. "+
+		"A tool whose programs take longer slows the loop down, and so does a busy machine. Memory is that without maps, after the first million and after all.", most),
+		sustained, column{name: "made", format: "%.0f"}, column{name: "made, M/s", format: "%.2f"}, column{name: "lost", format: "%.0f"}, column{name: "CPU ns/record", format: "%.0f", ratio: true},
+		column{name: "own MB at 1 M", format: "%.1f"}, column{name: "own MB at 10 M", format: "%.1f"})
+	b.turns(1, "a million a second", sustained, func(tool tool) error {
+		lines, err := newLines()
+		if err != nil {
+			return err
+		}
+		r, err := b.start(tool, lines.write)
+		if err != nil {
+			return err
+		}
+		lines.write.Close()
+		if err := r.ready(tool.programs); err != nil {
+			return err
+		}
+		r.pin()
+		before := r.idle()
+		first, _, err := runLoop(tool.traced(), million, million)
+		if err != nil {
+			return err
+		}
+		r.idle()
+		early := r.memory()
+		made, took := million, first
+		if !tool.slow {
+			rest, _, err := runLoop(tool.traced(), most-million, million)
+			if err != nil {
+				return err
+			}
+			made, took = most, first+rest
+		}
+		cpu, late := r.idle()-before, r.memory()
+		if _, err := r.stop(); err != nil {
+			return err
+		}
+		printed := <-lines.printed
+		t.add(tool, "made", float64(made))
+		t.add(tool, "made, M/s", float64(made)/took.Seconds()/1e6)
+		t.add(tool, "lost", float64(made-printed))
+		t.add(tool, "CPU ns/record", float64(cpu.Nanoseconds())/float64(max(printed, 1)))
+		t.add(tool, "own MB at 1 M", mb(early.own))
+		if !tool.slow {
+			t.add(tool, "own MB at 10 M", mb(late.own))
+		}
+		return nil
+	})
+	return []*table{t}, nil
+}
+
+// lines is a pipe, and a count of the lines of it that have mark in them.
+type lines struct {
+	write   *os.File
+	printed chan int // the count, when the last writer has gone
+}
+
+func newLines() (*lines, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	_, _ = unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, 1<<20) // less is slower, but does
+	l := &lines{write, make(chan int, 1)}
+	go func() {
+		defer read.Close()
+		n, in := 0, bufio.NewReaderSize(read, 1<<20)
+		for {
+			line, err := in.ReadSlice('\n')
+			if bytes.Contains(line, []byte(mark)) {
+				n++
+			}
+			if err != nil {
+				l.printed <- n
+				return
+			}
+		}
+	}()
+	return l, nil
+}
+
 // Programs are measured over so many spells of so many calls; the fastest counts, since
 // whatever else the machine does only adds to a spell.
 const (
@@ -194,11 +286,11 @@ const (
 
 func (b *bench) kernel() ([]*table, error) {
 	what := fmt.Sprintf("Programs: run_time_ns of all of the tool's programs, for each call, with what it costs to measure that (BPF_ENABLE_STATS); "+
-		"the fastest of %d times %d calls. Added: what a call takes longer than untraced, without these statistics; the fastest %d calls. On a busy machine that is noise: its spread says so.", spells, spell, beat)
+		"the fastest of %d times %d calls in all rounds. Added: what a call takes longer than untraced, without these statistics; the fastest %d calls. On a busy machine that is noise: its spread says so.", spells, spell, beat)
 	var tables []*table
 	for _, j := range jobs {
-		t := newTable("In the kernel: "+j.name, what, j.tools, column{"programs ns", "%.0f", true}, column{"added ns", "%.0f", true},
-			column{"RSS MB", "%.1f", false}, column{"anonymous MB", "%.1f", false})
+		t := newTable("In the kernel: "+j.name, what, j.tools, column{name: "programs ns", format: "%.0f", ratio: true, least: true}, column{name: "added ns", format: "%.0f", ratio: true},
+			column{name: "RSS MB", format: "%.1f"}, column{name: "own MB", format: "%.1f"})
 		b.turns(b.rounds, j.name, j.tools, func(tool tool) error { return b.cost(t, tool) })
 		tables = append(tables, t)
 	}
@@ -207,7 +299,7 @@ func (b *bench) kernel() ([]*table, error) {
 
 // cost adds a row of what a tool's programs cost.
 func (b *bench) cost(t *table, tool tool) error {
-	_, untraced, err := runLoop(10*beat, 0)
+	_, untraced, err := runLoop(tool.traced(), 10*beat, 0)
 	if err != nil {
 		return err
 	}
@@ -220,7 +312,7 @@ func (b *bench) cost(t *table, tool tool) error {
 	}
 	r.pin()
 	r.idle()
-	_, traced, err := runLoop(10*beat, 0)
+	_, traced, err := runLoop(tool.traced(), 10*beat, 0)
 	if err != nil {
 		return err
 	}
@@ -232,16 +324,16 @@ func (b *bench) cost(t *table, tool tool) error {
 	least := time.Duration(math.MaxInt64)
 	for range spells {
 		before := r.ran().time
-		if _, _, err := runLoop(spell, 0); err != nil {
+		if _, _, err := runLoop(tool.traced(), spell, 0); err != nil {
 			return err
 		}
 		least = min(least, r.ran().time-before)
 	}
-	rss, anon := r.memory()
+	m := r.memory()
 	t.add(tool, "programs ns", float64(least.Nanoseconds())/spell)
 	t.add(tool, "added ns", float64((traced-untraced).Nanoseconds())/beat)
-	t.add(tool, "RSS MB", float64(rss)/1e6)
-	t.add(tool, "anonymous MB", float64(anon)/1e6)
+	t.add(tool, "RSS MB", mb(m.rss))
+	t.add(tool, "own MB", mb(m.own))
 	_, err = r.stop()
 	return err
 }
@@ -251,7 +343,7 @@ const rows = 100_003
 
 func (b *bench) reports() ([]*table, error) {
 	t := newTable("A table of 100,003 rows", "From SIGINT until the tool has detached, sorted its rows, written them to a file in memory and ended. CPU: of all of the tool's life.",
-		reports, column{"ms", "%.0f", true}, column{"CPU ms", "%.0f", true})
+		reports, column{name: "ms", format: "%.0f", ratio: true}, column{name: "CPU ms", format: "%.0f", ratio: true})
 	name := filepath.Join(b.dir, "rows")
 	b.turns(b.rounds, "table", reports, func(tool tool) error {
 		out, err := os.Create(name)
@@ -266,7 +358,7 @@ func (b *bench) reports() ([]*table, error) {
 		if err := r.ready(tool.programs); err != nil {
 			return err
 		}
-		if _, _, err := runLoop(rows, 0); err != nil {
+		if _, _, err := runLoop(tool.traced(), rows, 0); err != nil {
 			return err
 		}
 		took, err := r.stop()
@@ -283,5 +375,7 @@ func (b *bench) reports() ([]*table, error) {
 	})
 	return []*table{t}, nil
 }
+
+func mb(bytes int) float64 { return float64(bytes) / 1e6 }
 
 func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }

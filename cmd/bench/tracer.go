@@ -24,14 +24,14 @@ const patience = 30 * time.Second
 type tracer struct {
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
-	before ebpf.ProgramID // programs of later ids are the tracer's
+	event  event // that it traces
 	ended  chan error
 }
 
 // start runs a tool on tracerCPU, alone there but for what else the machine does.
 func (b *bench) start(t tool, stdout io.Writer) (*tracer, error) {
 	words := t.words()
-	r := &tracer{cmd: exec.Command(words[0], words[1:]...), ended: make(chan error, 1)}
+	r := &tracer{cmd: exec.Command(words[0], words[1:]...), event: events[t.traced()], ended: make(chan error, 1)}
 	r.cmd.Stdout, r.cmd.Stderr = stdout, &r.stderr
 	r.cmd.Env = append(os.Environ(), "BPFTRACE_MAP_KEYS_MAX=131072", "BPFTRACE_STRLEN=64")
 	if t.cold {
@@ -41,7 +41,6 @@ func (b *bench) start(t tool, stdout io.Writer) (*tracer, error) {
 		}
 		r.cmd.Env = append(r.cmd.Env, "XDG_CACHE_HOME="+cache)
 	}
-	r.before = lastProgram()
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func (r *tracer) stop() (time.Duration, error) {
 	return 0, errors.New("it did not end")
 }
 
-// ready makes calls until so many programs of the tracer have seen one.
+// ready makes events until so many programs of the tracer have seen one.
 func (r *tracer) ready(programs int) error {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
@@ -74,7 +73,7 @@ func (r *tracer) ready(programs int) error {
 	}
 	defer stats.Close()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		call(0)
+		r.event.touch()
 		if r.ran().programs >= programs {
 			return nil
 		}
@@ -94,32 +93,28 @@ type spent struct {
 	time     time.Duration
 }
 
-// ran adds up the programs that came with the tracer. What another program on the
-// machine loads meanwhile is not seen, unless it runs.
+// ran adds up the programs that the tracer holds, of which the kernel tells by its files
+// (bpf_prog_show_fdinfo, kernel/bpf/syscall.c, Linux 6.18): others may run on the machine.
 func (r *tracer) ran() spent {
 	var s spent
-	for id, err := ebpf.ProgramGetNextID(r.before); err == nil; id, err = ebpf.ProgramGetNextID(id) {
-		p, err := ebpf.NewProgramFromID(id)
-		if err != nil {
-			continue // it has gone
+	seen := map[string]bool{}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", r.cmd.Process.Pid))
+	for _, name := range files {
+		text, _ := os.ReadFile(name)
+		info := map[string]string{}
+		for line := range strings.Lines(string(text)) {
+			key, value, _ := strings.Cut(line, ":")
+			info[key] = strings.TrimSpace(value)
 		}
-		if stats, err := p.Stats(); err == nil && stats.RunCount > 0 {
+		count, _ := strconv.Atoi(info["run_cnt"])
+		if id := info["prog_id"]; count > 0 && !seen[id] {
+			seen[id] = true
+			ns, _ := strconv.Atoi(info["run_time_ns"])
 			s.programs++
-			s.time += stats.Runtime
+			s.time += time.Duration(ns)
 		}
-		p.Close()
 	}
 	return s
-}
-
-// lastProgram is the highest id of a loaded program; ids are given out in a circle that
-// no machine closes (idr_alloc_cyclic in bpf_prog_alloc_id, kernel/bpf/syscall.c, Linux 6.18).
-func lastProgram() ebpf.ProgramID {
-	last := ebpf.ProgramID(0)
-	for id, err := ebpf.ProgramGetNextID(0); err == nil; id, err = ebpf.ProgramGetNextID(id) {
-		last = id
-	}
-	return last
 }
 
 // pin moves every thread of the tool to tracerCPU.
@@ -183,15 +178,43 @@ func (r *tracer) idle() time.Duration {
 	return last
 }
 
-// memory is the tool's resident memory and that of it which is neither file nor map, in
-// bytes.
-func (r *tracer) memory() (rss, anonymous int) {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
-	for line := range strings.Lines(string(text)) {
-		_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &rss)
-		_, _ = fmt.Sscanf(line, "RssAnon: %d kB", &anonymous)
+// memory is resident memory of a tool, in bytes.
+type memory struct {
+	rss int // all of it
+	own int // without the buffers and maps that it shares with the kernel
+}
+
+// memory reads the mappings of the tool. A ring buffer's data is mapped twice, so that it
+// counts twice in rss.
+func (r *tracer) memory() memory {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", r.cmd.Process.Pid))
+	return mapped(string(text))
+}
+
+// mapped adds up what smaps of a process says (proc_pid_smaps(5)): a line for each mapping,
+// with its file last, and lines of what is in it.
+func mapped(smaps string) (m memory) {
+	shared := false
+	for line := range strings.Lines(smaps) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
+		}
+		if !strings.HasSuffix(words[0], ":") {
+			file := words[len(words)-1]
+			shared = file == "anon_inode:bpf-map" || file == "anon_inode:[perf_event]"
+			continue
+		}
+		n, _ := strconv.Atoi(words[1])
+		if words[0] != "Rss:" {
+			continue
+		}
+		m.rss += n << 10
+		if !shared {
+			m.own += n << 10
+		}
 	}
-	return rss << 10, anonymous << 10
+	return m
 }
 
 // firstRecord returns the time from a tool's exec to the first record of a call of ours,

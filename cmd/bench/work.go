@@ -26,20 +26,42 @@ func call(i int) {
 	unix.RawSyscall(unix.SYS_READAHEAD, ^uintptr(0), uintptr(i), uintptr(i))
 }
 
+var markName, _ = unix.BytePtrFromString(mark)
+
+// rename gives the thread the name mark, which it has already.
+func rename(int) {
+	unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(markName)), 0)
+}
+
+// event is what tools trace; one system call makes it.
+type event struct {
+	make  func(i int) // in the loop
+	touch func()      // elsewhere, to see who is looking; not one of the loop's
+}
+
+var events = map[string]event{
+	"readahead": {call, func() { call(0) }},
+	"task_rename": {rename, func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		name, _ := unix.BytePtrFromString("bench")
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	}},
+}
+
 // named ties the goroutine to a thread that has the name mark.
 func named() {
 	runtime.LockOSThread()
-	name, _ := unix.BytePtrFromString(mark)
-	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(markName)), 0, 0, 0)
 }
 
 // beat is how many calls are timed together to find those that nothing disturbed.
 const beat = 10_007
 
-// loop makes calls on workCPU, at most rate a second unless that is 0, and returns how
+// loop makes events on workCPU, at most rate a second unless that is 0, and returns how
 // long they took, and how long the fastest beat. Between two calls it spins, so that no
 // wake-up is part of the time.
-func loop(calls, rate int) (took, fastest time.Duration) {
+func loop(make func(i int), calls, rate int) (took, fastest time.Duration) {
 	named()
 	var set unix.CPUSet
 	set.Set(workCPU)
@@ -58,14 +80,14 @@ func loop(calls, rate int) (took, fastest time.Duration) {
 			for due := time.Duration(i) * time.Second / time.Duration(rate); time.Since(start) < due; {
 			}
 		}
-		call(i)
+		make(i)
 	}
 	return time.Since(start), fastest
 }
 
 // runLoop has another process loop.
-func runLoop(calls, rate int) (took, fastest time.Duration, err error) {
-	out, err := exec.Command("/proc/self/exe", "loop", strconv.Itoa(calls), strconv.Itoa(rate)).Output()
+func runLoop(event string, calls, rate int) (took, fastest time.Duration, err error) {
+	out, err := exec.Command("/proc/self/exe", "loop", event, strconv.Itoa(calls), strconv.Itoa(rate)).Output()
 	if err != nil {
 		return 0, 0, err
 	}
