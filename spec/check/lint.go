@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/ebgen/ebgen/spec/expr"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/probe"
 	"github.com/ebgen/ebgen/spec/source"
 )
 
@@ -21,6 +23,7 @@ var lints = []func(*checker){
 	(*checker).dearFilterFirst,
 	(*checker).hiddenNames,
 	(*checker).tracepointInstead,
+	(*checker).missingHere,
 }
 
 // lint looks, when the options ask for it, at a spec that is right.
@@ -253,4 +256,28 @@ func (c *checker) hiddenNames() {
 		}
 		c.diags.Warnf(s.At(id.Span()), "%s is the field here, and not the kernel's constant", id.Name).Hint = "give the field another name"
 	})
+}
+
+// missingHere warns of functions of programs that this machine does not have, when it is
+// asked about the kernel that runs: the tracer may be for another machine.
+func (c *checker) missingHere() {
+	if !c.kernel.Running() {
+		return
+	}
+	said := map[source.Span]bool{}
+	for _, site := range c.sites {
+		var why error
+		for _, a := range site.list {
+			err := probe.Missing(a.text)
+			if err == nil { // one that is there, or not of a program
+				why = nil
+				break
+			}
+			why = cmp.Or(why, err)
+		}
+		if at := site.at.Span(); why != nil && !site.none && !said[at] {
+			said[at] = true
+			c.diags.Warnf(at, "this machine cannot attach it: %v", why)
+		}
+	}
 }

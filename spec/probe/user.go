@@ -110,3 +110,25 @@ func isSymbol(text string) bool {
 	_, err := strconv.ParseUint(text, 0, 64)
 	return err != nil
 }
+
+// Missing says why this machine has none of what a probe such as uprobe:libc:malloc names, or
+// nothing where it has it, and for probes that are not of programs. Where the tracer is to run
+// it may be another.
+func Missing(text string) error {
+	word, target, _ := strings.Cut(text, ":")
+	name, symbol, ok := strings.Cut(target, ":")
+	if !ok || word != string(plan.Uprobe) && word != string(plan.Uretprobe) {
+		return nil
+	}
+	path, err := binary.Find(name, 0)
+	if err != nil {
+		return err
+	}
+	f, err := binary.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.Functions(symbol)
+	return err
+}
