@@ -21,6 +21,8 @@ import (
 	"github.com/ebgen/ebgen/spec/check"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/source"
+	"github.com/ebgen/ebgen/specs"
 )
 
 func running(t testing.TB) *ktype.Kernel {
@@ -214,6 +216,44 @@ func TestChanges(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCatalogue compares each spec of the catalogue with itself: every column is found under
+// its own name, and nothing is said.
+func TestCatalogue(t *testing.T) {
+	k := running(t)
+	held := 0
+	for _, path := range specs.Paths() {
+		_, text, _ := specs.Find(strings.TrimSuffix(strings.TrimPrefix(path, "specs/"), ".yaml"))
+		doc, diags := spec.Parse(path, text)
+		p, diags := check.Check(doc, diags, k, check.Options{Arch: k.Arch()})
+		if p == nil {
+			t.Logf("%s: %s", path, diags.All()[0].Message)
+			continue
+		}
+		held++
+		m := &matcher{doc: doc, then: newTraced(p), now: newTraced(p), diags: &source.Diagnostics{File: doc.File}, spec: string(text)}
+		m.match()
+		for _, d := range m.diags.All() {
+			t.Errorf("%s: %s", path, d.Message)
+		}
+		for i, f := range m.now.given.Fields {
+			if m.given[i] != f.Name {
+				t.Errorf("%s: %s is taken from %s", path, f.Name, m.given[i])
+			}
+		}
+		if m.now.cells == nil {
+			continue
+		}
+		for i, f := range m.now.cells.Fields {
+			if m.cells[i] == "" {
+				t.Errorf("%s: %s is taken from nothing", path, f.Name)
+			}
+		}
+	}
+	if held < len(specs.Paths())/2 {
+		t.Errorf("%d of %d specs hold here", held, len(specs.Paths()))
 	}
 }
 

@@ -45,7 +45,7 @@ func (e *Example) Test(doc *spec.Document, now *plan.Plan, k *ktype.Kernel) (*Re
 		return nil, fmt.Errorf("%s: the spec that was recorded does not hold on Linux %s: %s", e.Name, k.Release(), diags.All()[0].Message)
 	}
 	m := &matcher{doc: doc, then: newTraced(then), now: newTraced(now), diags: result.Diags, spec: e.Spec,
-		again: "record again: ebgen run --record FILE, ebgen test --add FILE"}
+		again: fmt.Sprintf("record again: ebgen run %[1]s --record FILE, ebgen test %[1]s --add FILE", doc.File.Name())}
 	if (then.Table == nil) != (now.Table == nil) {
 		result.Diags.Errorf(m.lineSpan(now.Line), "the samples are of %s, and this is a spec of %s", kindOf(then), kindOf(now)).Hint = m.again
 		return result, nil
