@@ -64,7 +64,8 @@ const recordSamples = `-- samples --
 {"record":{"time":2500000000,"pid":101,"comm":"日本","flags":null,"stack":0}}
 -- names --
 {"clock":1700000000000000000}
-{"stacks":[{"id":7,"frames":[{"name":"do_exit","offset":16,"address":4096,"kernel":true}]}]}
+{"frames":[{"n":1,"name":"do_exit","offset":16,"address":4096,"kernel":true}]}
+{"stacks":[{"id":7,"frames":[1]}]}
 `
 
 const table = `name: x

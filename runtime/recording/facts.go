@@ -13,19 +13,24 @@ import (
 // twice: about 100 bytes each. Then all are forgotten and written again when they are met.
 const mostKnown = 1 << 16
 
-// Names is what rendering was told: by whoever is asked first, or by a recording.
+// Names is what a recording tells of what rendering asks.
 type Names struct {
 	clock    int64
 	symbols  map[uint64]symbol
 	syscalls map[int64]string
-	stacks   map[uint64][]stack.Frame
-	unknown  int // questions to which nobody has noted an answer
+	frames   map[int]stack.Frame
+	stacks   map[uint64][]int // numbers of frames
+	asked    stacks           // those that were put together of frames
+	unknown  int              // questions to which nobody has noted an answer
 }
 
 // NewNames knows nothing yet.
 func NewNames() Names {
-	return Names{symbols: map[uint64]symbol{}, syscalls: map[int64]string{}, stacks: map[uint64][]stack.Frame{}}
+	return Names{symbols: map[uint64]symbol{}, syscalls: map[int64]string{}, frames: map[int]stack.Frame{}, stacks: map[uint64][]int{}, asked: stacks{}}
 }
+
+// stacks are the frames of stacks by their number.
+type stacks map[uint64][]stack.Frame
 
 // Learn takes facts out of a recording.
 func (n *Names) Learn(f *Facts) {
@@ -38,9 +43,33 @@ func (n *Names) Learn(f *Facts) {
 	for _, s := range f.Syscalls {
 		n.syscalls[s.Number] = s.Name
 	}
-	for _, s := range f.Stacks {
-		n.stacks[s.ID] = s.frames()
+	for _, one := range f.Frames {
+		n.frames[one.N] = one.Frame()
 	}
+	for _, s := range f.Stacks {
+		n.stacks[s.ID] = s.Frames
+		delete(n.asked, s.ID)
+	}
+}
+
+// stack puts a stack together. Some are kept, since each is asked for more than once.
+func (n *Names) stack(id uint64) ([]stack.Frame, bool) {
+	if frames, ok := n.asked[id]; ok {
+		return frames, true
+	}
+	numbers, ok := n.stacks[id]
+	if !ok {
+		return nil, false
+	}
+	frames := make([]stack.Frame, len(numbers))
+	for i, number := range numbers {
+		frames[i] = n.frames[number]
+	}
+	if len(n.asked) >= mostKnown/plan.MaxDepth {
+		clear(n.asked)
+	}
+	n.asked[id] = frames
+	return frames, true
 }
 
 // Env answers what was learnt.
@@ -57,10 +86,7 @@ func (n *Names) Env() decode.Env {
 			n.noted(ok)
 			return name
 		},
-		Stacks: func(id uint64) ([]stack.Frame, bool) {
-			frames, ok := n.stacks[id]
-			return frames, ok
-		},
+		Stacks: n.stack,
 	}
 }
 
@@ -76,12 +102,17 @@ func (n *Names) Unknown() int { return n.unknown }
 
 // Tap stands between a decoder and what it asks, and notes each answer once.
 type Tap struct {
-	Names
-	asked decode.Env
-	begun bool // clock was noted
-	known int  // names and frames
-	fresh Facts
-	vague map[uint64]bool // stacks with frames that had no name
+	asked    decode.Env
+	clock    int64
+	begun    bool // clock was noted
+	symbols  map[uint64]symbol
+	syscalls map[int64]string
+	stacks   stacks
+	numbers  map[stack.Frame]int // of the frames that were noted
+	last     int                 // number
+	known    int                 // names and frames
+	fresh    Facts
+	vague    map[uint64]bool // stacks with frames that had no name
 }
 
 // NewTap notes what env answers.
@@ -89,7 +120,9 @@ func NewTap(env decode.Env) *Tap {
 	if env.Offset == nil {
 		env.Offset = decode.WallClock()
 	}
-	return &Tap{Names: NewNames(), asked: env, vague: map[uint64]bool{}}
+	t := &Tap{asked: env, vague: map[uint64]bool{}}
+	t.forget()
+	return t
 }
 
 // Env asks through the tap.
@@ -131,15 +164,31 @@ func (t *Tap) stack(id uint64) (frames []stack.Frame, ok bool) {
 	if frames, ok = t.asked.Stacks(id); !ok {
 		return nil, false
 	}
-	t.stacks[id] = frames
-	t.known += 1 + len(frames)
-	t.fresh.Stacks = append(t.fresh.Stacks, newKept(id, frames))
+	t.note(id, frames)
 	if nameless(frames) > 0 {
 		t.vague[id] = true
 	} else {
 		delete(t.vague, id)
 	}
 	return frames, true
+}
+
+// note notes a stack, and those of its frames that are new: most stacks share most of theirs.
+func (t *Tap) note(id uint64, frames []stack.Frame) {
+	t.stacks[id] = frames
+	k := kept{ID: id, Frames: make([]int, len(frames))}
+	for i, f := range frames {
+		number, ok := t.numbers[f]
+		if !ok {
+			t.last++
+			number = t.last
+			t.numbers[f] = number
+			t.fresh.Frames = append(t.fresh.Frames, newFrame(number, f))
+		}
+		k.Frames[i] = number
+	}
+	t.known += 1 + len(frames)
+	t.fresh.Stacks = append(t.fresh.Stacks, k)
 }
 
 // nameless counts the frames without a name.
@@ -159,8 +208,7 @@ func (t *Tap) again() {
 		before, known := t.stacks[id]
 		frames, ok := t.asked.Stacks(id)
 		if ok && (!known || nameless(frames) < nameless(before)) {
-			t.fresh.Stacks = append(t.fresh.Stacks, newKept(id, frames))
-			t.stacks[id] = frames
+			t.note(id, frames)
 		}
 	}
 }
@@ -181,7 +229,8 @@ func (t *Tap) Take() Facts {
 
 // forget makes the tap note again what it noted before.
 func (t *Tap) forget() {
-	t.Names, t.known, t.begun = NewNames(), 0, false
+	t.symbols, t.syscalls, t.stacks, t.numbers = map[uint64]symbol{}, map[int64]string{}, stacks{}, map[stack.Frame]int{}
+	t.known, t.begun = 0, false
 	if len(t.vague) > mostKnown {
 		clear(t.vague)
 	}

@@ -119,11 +119,12 @@ type Facts struct {
 	Clock    *int64    `json:"clock,omitempty"` // ns to add to CLOCK_MONOTONIC for ns since 1970, from here on
 	Symbols  []symbol  `json:"symbols,omitempty"`
 	Syscalls []syscall `json:"syscalls,omitempty"`
+	Frames   []frame   `json:"frames,omitempty"`
 	Stacks   []kept    `json:"stacks,omitempty"`
 }
 
 func (f *Facts) empty() bool {
-	return f.Clock == nil && len(f.Symbols) == 0 && len(f.Syscalls) == 0 && len(f.Stacks) == 0
+	return f.Clock == nil && len(f.Frames) == 0 && len(f.Symbols) == 0 && len(f.Syscalls) == 0 && len(f.Stacks) == 0
 }
 
 // symbol is the name of a kernel address, "" when it has none.
@@ -140,14 +141,16 @@ type syscall struct {
 	Name   string `json:"name,omitempty"`
 }
 
-// kept is a stack by its number. One that has got more names comes again.
+// kept is a stack by its number, of the numbers of frames. One that has got more names comes
+// again.
 type kept struct {
-	ID     uint64  `json:"id"`
-	Frames []frame `json:"frames"`
+	ID     uint64 `json:"id"`
+	Frames []int  `json:"frames"`
 }
 
-// frame is a stack.Frame as it is stored.
+// frame is a stack.Frame by a number.
 type frame struct {
+	N       int    `json:"n"`
 	Name    string `json:"name,omitempty"`
 	Offset  uint64 `json:"offset,omitempty"`
 	Module  string `json:"module,omitempty"`
@@ -158,20 +161,13 @@ type frame struct {
 	Kernel  bool   `json:"kernel,omitempty"`
 }
 
-func newKept(id uint64, frames []stack.Frame) kept {
-	k := kept{ID: id, Frames: make([]frame, len(frames))}
-	for i, f := range frames {
-		k.Frames[i] = frame(f)
-	}
-	return k
+func newFrame(n int, f stack.Frame) frame {
+	return frame{n, f.Name, f.Offset, f.Module, f.Address, f.File, f.Line, f.Inlined, f.Kernel}
 }
 
-func (k *kept) frames() []stack.Frame {
-	frames := make([]stack.Frame, len(k.Frames))
-	for i, f := range k.Frames {
-		frames[i] = stack.Frame(f)
-	}
-	return frames
+// Frame is the frame without its number.
+func (f frame) Frame() stack.Frame {
+	return stack.Frame{Name: f.Name, Offset: f.Offset, Module: f.Module, Address: f.Address, File: f.File, Line: f.Line, Inlined: f.Inlined, Kernel: f.Kernel}
 }
 
 // Apart is the facts one by one.
@@ -184,6 +180,9 @@ func (f Facts) Apart() (all []Facts) {
 	}
 	for _, s := range f.Syscalls {
 		all = append(all, Facts{Syscalls: []syscall{s}})
+	}
+	for _, one := range f.Frames {
+		all = append(all, Facts{Frames: []frame{one}})
 	}
 	for _, s := range f.Stacks {
 		all = append(all, Facts{Stacks: []kept{s}})
