@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -81,11 +82,7 @@ func (e example) plan(t *testing.T) *plan.Plan {
 	if err != nil {
 		t.Skipf("no types to check against: %v", err)
 	}
-	for _, program := range programs.FindAllStringSubmatch(e.text, -1) {
-		if _, err := binary.Find(program[1], 0); err != nil {
-			t.Skip(err)
-		}
-	}
+	e.needsPrograms(t)
 	doc, diags := spec.Parse(e.page, []byte(e.text))
 	p, diags := check.Check(doc, diags, k, check.Options{Arch: goruntime.GOARCH, Lint: true})
 	if len(diags.All()) > 0 {
@@ -94,6 +91,16 @@ func (e example) plan(t *testing.T) *plan.Plan {
 		t.Fatalf("the example\n%s\n%s", e.text, b.String())
 	}
 	return p
+}
+
+// needsPrograms skips aloud when a program of the spec is not installed.
+func (e example) needsPrograms(t *testing.T) {
+	t.Helper()
+	for _, program := range programs.FindAllStringSubmatch(e.text, -1) {
+		if _, err := binary.Find(program[1], 0); err != nil {
+			t.Skip(err)
+		}
+	}
 }
 
 var kernel = sync.OnceValues(ktype.Running)
@@ -140,6 +147,47 @@ func TestExamplesRun(t *testing.T) {
 	}
 }
 
+// since is where a section of the cookbook says which kernels its spec is for.
+var since = regexp.MustCompile(`Linux (\d+\.\d+) or newer`)
+
+// oldest is the first kernel on which all specs of the cookbook load, unless they say otherwise.
+const oldest = "5.10"
+
+// TestCookbookKernels holds the cookbook's specs against the types of other kernels, in the
+// folder that EBGEN_BTF_DIR names: each loads where its section says, and nowhere else.
+func TestCookbookKernels(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(os.Getenv("EBGEN_BTF_DIR"), "*"))
+	if err != nil || os.Getenv("EBGEN_BTF_DIR") == "" {
+		t.Skipf("EBGEN_BTF_DIR names no folder with the types of kernels (%v)", err)
+	}
+	sections := strings.Split(documents(t)["cookbook.md"], "\n### ")[1:]
+	for _, file := range files {
+		k, err := ktype.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, section := range sections {
+			title, _, _ := strings.Cut(section, "\n")
+			block := yamlBlock.FindStringSubmatch(section)
+			t.Run(k.Release()+"/"+title, func(t *testing.T) {
+				e := example{"cookbook.md", title, block[1]}
+				e.needsPrograms(t)
+				want := oldest
+				if m := since.FindStringSubmatch(section); m != nil {
+					want = m[1]
+				}
+				doc, diags := spec.Parse(e.page, []byte(e.text))
+				_, diags = check.Check(doc, diags, k, check.Options{Arch: k.Arch()})
+				if loads := ktype.CompareReleases(k.Release(), want) >= 0; loads == diags.Failed() {
+					var b strings.Builder
+					_ = diags.Print(&b)
+					t.Errorf("it is for Linux %s or newer\n%s", want, b.String())
+				}
+			})
+		}
+	}
+}
+
 // flags are what a page gives to an example behind `ebgen run NAME.yaml`. The cookbook has
 // such a line for each.
 func (e example) flags(t *testing.T, page string) []string {
@@ -181,6 +229,51 @@ func TestTables(t *testing.T) {
 		if !strings.Contains(text, key.Name) {
 			t.Errorf("language.md does not mention the key %s", key.Name)
 		}
+	}
+}
+
+// placeholder is what a message of operations.md has in place of what differs each time.
+var placeholder = regexp.MustCompile(`"[A-Z]"|\b[A-Z]\b|…|CAP_|\([A-Z]+\)|cache-misses`)
+
+// TestMessages wants the messages that operations.md explains to be in the code.
+func TestMessages(t *testing.T) {
+	_, table, ok := strings.Cut(documents(t)["operations.md"], "\n## Messages\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	if !ok {
+		t.Fatal("operations.md has no messages")
+	}
+	var code strings.Builder
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, row := range strings.Split(table, "\n") {
+		cells := strings.Split(row, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+			for _, part := range placeholder.Split(message[1], -1) {
+				if part = strings.TrimSpace(strings.TrimPrefix(part, "fentry: ")); !strings.Contains(part, " ") {
+					continue
+				}
+				found++
+				if !strings.Contains(code.String(), part) {
+					t.Errorf("no message says %q", part)
+				}
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d messages found: the pattern no longer fits the page", found)
 	}
 }
 
