@@ -93,11 +93,15 @@ test-kernels: vm $(BIN)
 test-arm64: vm $(BIN)
 	scripts/test-kernels 6.12-arm64
 
-# Specs beside the tools of other projects: docs/fidelity.md. A quiet machine agrees best.
-test-fidelity:
+# Specs beside the tools of other projects, here and in a guest: docs/fidelity.md. A quiet
+# machine agrees best.
+test-fidelity: vm
 	@$(call need,clang,clang)
+	@$(call need,gcc,gcc)
 	@$(call need,libbpf-tools,syscount)
-	$(GO) test ./specs -count=1 -run TestFidelity -fidelity -v
+	@$(call need,bpftrace,bpftrace)
+	@$(call need,bpfcc-tools linux-headers-cloud-amd64,memleak-bpfcc)
+	scripts/test-fidelity
 
 ci: lint test race test-editor test-kernels
 

@@ -72,6 +72,9 @@ func TestRunqlen(t *testing.T) {
 			if b.low != nil && *b.low >= threads-1 {
 				long += b.count
 			}
+			if b.high == nil && b.count > 0 { // where nothing runs there is nothing to take one from
+				t.Errorf("CPU %v: %d samples with more threads than there are", r["cpu"], b.count)
+			}
 		}
 		if all != number(r["samples"]) {
 			t.Errorf("CPU %v: the histogram has %d samples, want %v", r["cpu"], all, r["samples"])

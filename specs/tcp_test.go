@@ -134,8 +134,10 @@ func TestConnections(t *testing.T) {
 		},
 		"tcpaccept": between,
 		"tcpstates": func(r map[string]any) string {
-			_, remote := ends(r["flow"].(map[string]any))
-			return fmt.Sprintf("%s %v %v", remote, r["old"], r["new"])
+			if r["new"] == "CLOSE" && number(r["sport"]) == 0 {
+				t.Errorf("a closed socket's port is lost: %v", r)
+			}
+			return fmt.Sprintf("%s %v %v", at(r, "daddr", "dport"), r["old"], r["new"])
 		},
 		"tcptracer": func(r map[string]any) string { return fmt.Sprintf("%s %v", between(r), r["event"]) },
 		"solisten": func(r map[string]any) string {

@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 	if workload.Main() {
 		return
 	}
-	if os.Getenv(turnsEnv) != "" {
-		turns()
+	if os.Getenv(workEnv) != "" {
+		doWork()
 		return
 	}
 	if life := os.Getenv(lifeEnv); life != "" {
@@ -103,6 +103,7 @@ var variants = map[string]variant{
 	"argdist_result":    {"argdist", map[string]string{"probe": "uretprobe:PROGRAMS/ledger:book_entry"}},
 	"argdist_returned":  {"argdist", map[string]string{"probe": "function:vfs_read:return"}},
 	"funclatency_calls": {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_*"}},
+	"funclatency_wait":  {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
 	"funcslower_wait":   {"funcslower", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
 }
 
