@@ -131,7 +131,11 @@ func (c *checker) arrangeShort(s spec.Scalar) {
 			continue // said when the entry is tried
 		}
 		if found[0].ReturnProbe == "" {
-			c.diags.Errorf(s.At(a.span), "%s has no return that could end a span", a.text).Hint = "write span: {start: PROBE, end: PROBE, key: EXPRESSION}"
+			why := "has no return that could end a span"
+			if params := found[0].Params; len(params) > 0 && params[0].Source.From == plan.GoRegister {
+				why = "is a function of Go, whose return cannot be probed: Go moves its stacks"
+			}
+			c.diags.Errorf(s.At(a.span), "%s %s", a.text, why).Hint = "write span: {start: PROBE, end: PROBE, key: EXPRESSION}"
 			continue
 		}
 		c.span.entry = append(c.span.entry, found...)
