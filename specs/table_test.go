@@ -284,3 +284,24 @@ func TestFull(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherKeys has two probes count under keys of different parts: where nothing counts a
+// column it has no value, and no 0 that would say that there was nothing.
+func TestOtherKeys(t *testing.T) {
+	offsets := slices.Concat(slices.Repeat([]int64{7}, 37), slices.Repeat([]int64{9}, 11), slices.Repeat([]int64{4000, 5000}, 101))
+	got := trace(t, caller(), func(context.Context) error {
+		_, err := workload.Seeks(offsets)
+		return err
+	}, "other_keys")[0]
+	want := []string{"<nil> <nil> 202 4000 404", "7 37 <nil> <nil> <nil>", "9 11 <nil> <nil> <nil>"}
+	var seen []string
+	for _, r := range got.records {
+		seen = append(seen, fmt.Sprint(r["offset"], " ", r["small"], " ", r["large"], " ", r["least"], " ", r["twice"]))
+		if (r["powers"] == nil) != (r["offset"] == nil) {
+			t.Errorf("row %v has the histogram of another one", r)
+		}
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("seen %q, want %q", seen, want)
+	}
+}

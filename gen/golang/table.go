@@ -110,16 +110,27 @@ func (g *printer) printMakeRow(f *jen.File, m *plan.Map) error {
 			continue
 		}
 		usesValue = true
+		x := &expression{g: g, column: to.name}
+		var set *jen.Statement
 		if to.field.Type.Kind == plan.Hist {
-			body = append(body, at.Op("=").Id("v").Dot(g.value[g.Plan.Table.Cells[c.Expr.Int].Field].name))
+			cell := &g.Plan.Table.Cells[c.Expr.Int]
+			set = at.Op("=").Id("v").Dot(g.value[cell.Field].name)
+		} else {
+			value, err := x.print(c.Expr)
+			if err != nil {
+				return err
+			}
+			set = at.Op("=").Add(g.asField(to.field.Type, c.Expr.Type, value))
+		}
+		forms, every := g.Plan.Table.Reach(c.Expr)
+		if !every && len(forms) == 0 { // in no row
+			body = append(body, jen.Id("r").Dot("Absent").Op("|=").Id(to.absent))
 			continue
 		}
-		x := &expression{g: g, column: to.name}
-		value, err := x.print(c.Expr)
-		if err != nil {
-			return err
+		if !every {
+			usesKey = true
+			x.when = append(x.when, ofForm(forms))
 		}
-		set := at.Op("=").Add(g.asField(to.field.Type, c.Expr.Type, value))
 		body = append(body, x.before...)
 		if len(x.when) == 0 {
 			body = append(body, set)
@@ -151,6 +162,23 @@ func (g *printer) printMakeRow(f *jen.File, m *plan.Map) error {
 	})
 	f.Line()
 	return nil
+}
+
+// ofForm asks whether a row's key is of one of the forms.
+func ofForm(forms []plan.Reach) *jen.Statement {
+	var any *jen.Statement
+	for _, r := range forms {
+		one := jen.Id("k").Dot("Absent").Op("&").Lit(int(r.Set | r.Clear)).Op("==").Lit(int(r.Set))
+		if any == nil {
+			any = one
+		} else {
+			any = any.Op("||").Add(one)
+		}
+	}
+	if len(forms) > 1 {
+		any = jen.Parens(any)
+	}
+	return any
 }
 
 // asField converts a number of the type of an expression to that of a field of Row.

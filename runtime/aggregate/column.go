@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -17,6 +18,9 @@ type column struct {
 	key    *plan.Field // of the key, or nil
 	cell   *cell       // of the histogram, or nil
 	number term
+
+	every bool         // whether every row counts what it is made of
+	forms []plan.Reach // of the keys of those that do, else
 }
 
 // newColumn checks one column against what it is made of.
@@ -57,6 +61,10 @@ func (t *Table) newColumn(p *plan.Plan, c *plan.Column, f *plan.Field) (column, 
 		}
 		always = always || !t.lacking(c.Expr)
 	}
+	if c.Expr != nil {
+		out.forms, out.every = p.Table.Reach(c.Expr)
+		always = always && (out.every || f.Bit >= 0)
+	}
 	if !always {
 		return column{}, errors.New("it may have no value, and has no bit to say so")
 	}
@@ -73,6 +81,8 @@ func (c *column) write(row []byte, e entry) bool {
 			return false
 		}
 		copy(into, e.key[c.key.Offset:])
+	case !c.reached(e):
+		return false
 	case c.cell != nil:
 		for i, n := range e.values[c.cell.at:][:c.cell.n] {
 			binary.NativeEndian.PutUint64(into[8*i:], n)
@@ -85,6 +95,11 @@ func (c *column) write(row []byte, e entry) bool {
 		putWord(into, v)
 	}
 	return true
+}
+
+// reached reports whether the entry's row counts all that the column is made of.
+func (c *column) reached(e entry) bool {
+	return c.every || slices.ContainsFunc(c.forms, func(r plan.Reach) bool { return r.Holds(e.absent) })
 }
 
 // missing reports whether the field of the key that the column copies has no value.

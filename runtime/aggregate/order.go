@@ -93,7 +93,7 @@ func (o *order) rank(t *Table) {
 		e := t.entry(at)
 		if o.column.key == nil {
 			v, ok := o.column.number(e.values)
-			o.ranks[at], o.absent[at] = o.shape.rank(v), !ok
+			o.ranks[at], o.absent[at] = o.shape.rank(v), !ok || !o.column.reached(e)
 			continue
 		}
 		o.absent[at] = o.column.missing(e)

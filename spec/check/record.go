@@ -22,7 +22,7 @@ func (c *checker) layOut(bodies []*body) {
 	}
 	c.layOutMaps()
 	if c.aggregates() {
-		c.layOutTable(fields)
+		c.layOutTable(fields, bodies)
 		return
 	}
 	if absent := bits(fields); absent > maxAbsent {

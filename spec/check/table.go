@@ -121,7 +121,7 @@ func (c *checker) keyField(col int) int {
 
 // layOutTable makes the map of a table and the row that is made of an entry. fields are
 // the columns as the kernel knows them: those with aggregates are void there.
-func (c *checker) layOutTable(fields []plan.Field) {
+func (c *checker) layOutTable(fields []plan.Field, bodies []*body) {
 	var key []plan.Field
 	for i, col := range c.columns {
 		if !col.aggregate {
@@ -167,6 +167,7 @@ func (c *checker) layOutTable(fields []plan.Field) {
 		}
 		t.Cells = append(t.Cells, made)
 	}
+	c.reach(t, &m, bodies)
 	if m.Value, over = place(values); over >= 0 || m.Value.Size > largestRow {
 		c.diags.Errorf(c.columns[0].Name.Span(), "the aggregates of one row take %d bytes: a map takes %d", m.Value.Size, largestRow)
 		return
@@ -175,6 +176,39 @@ func (c *checker) layOutTable(fields []plan.Field) {
 	c.plan.Maps = append(c.plan.Maps, m)
 	c.plan.Table = t
 	c.layOutRow(t, &m)
+}
+
+// reach notes in which rows each cell is counted, where a body lacks fields of the key that
+// another one has: its events are in rows of their own.
+func (c *checker) reach(t *plan.Table, m *plan.Map, bodies []*body) {
+	everywhere := make([]bool, len(t.Cells))
+	for _, b := range bodies {
+		if !b.duty.emits() {
+			continue
+		}
+		var r plan.Reach
+		for _, f := range m.Key.Fields {
+			if f.Bit >= 0 {
+				r.Set |= 1 << f.Bit
+			}
+		}
+		for _, a := range b.assigns {
+			if f := m.Key.Fields[c.keyField(a.Field)]; f.Bit >= 0 {
+				r.Set &^= 1 << f.Bit
+				if !a.Expr.Fallible() {
+					r.Clear |= 1 << f.Bit
+				}
+			}
+		}
+		for _, u := range b.updates {
+			cell := &t.Cells[u.Cell]
+			if everywhere[u.Cell] = everywhere[u.Cell] || r.Set|r.Clear == 0; everywhere[u.Cell] {
+				cell.Reach = nil
+			} else if !slices.Contains(cell.Reach, r) {
+				cell.Reach = append(cell.Reach, r)
+			}
+		}
+	}
 }
 
 // chooseTable decides the type and size of a table's map. A value for each CPU costs no
@@ -251,6 +285,9 @@ func (c *checker) layOutRow(t *plan.Table, m *plan.Map) {
 			if uncertain(t, &e) {
 				f.Bit = 0
 			}
+			if forms, every := t.Reach(&e); !every && len(forms) == 0 {
+				c.diags.Warnf(col.Name.Span(), "%s never has a value: what it is made of is counted under keys of other parts, hence in other rows", f.Name)
+			}
 			fields = append(fields, f)
 			t.Columns = append(t.Columns, plan.Column{Key: -1, Expr: &e})
 		}
@@ -271,7 +308,7 @@ func (c *checker) layOutRow(t *plan.Table, m *plan.Map) {
 }
 
 // uncertain reports whether a column may have no value: a quotient, a quantile, the least
-// or greatest of nothing.
+// or greatest of nothing, what is not counted in every row.
 func uncertain(t *plan.Table, e *plan.Expr) bool {
 	found := false
 	e.Walk(func(e *plan.Expr) {
@@ -281,7 +318,7 @@ func uncertain(t *plan.Table, e *plan.Expr) bool {
 		case plan.OpBinary:
 			found = found || e.Name == "/" || e.Name == "%" || e.Type.Kind == plan.Float
 		case plan.OpCell:
-			found = found || t.Cells[e.Int].Seen >= 0
+			found = found || t.Cells[e.Int].Seen >= 0 || t.Cells[e.Int].Reach != nil
 		}
 	})
 	return found

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // Map is one BPF map that the tracer keeps between two events: state that a spec saves,
 // the spans that are open, the rows of a table, or the stacks that values refer to.
 type Map struct {
@@ -167,6 +169,44 @@ type Cell struct {
 	Kind  CellKind
 	Field int // in Map.Value: u64 of a count, u64 or s64 of a sum, least or greatest, the u64 buckets of a histogram
 	Seen  int // of Least and Greatest: the field of Map.Value that is 1 when there is a value (u64); else -1
+	// Reach says in which rows anything counts the cell, when some bodies have fields of the
+	// key that others lack: in those whose key is of one of these forms. In all others the
+	// cell has no value. nil is every row.
+	Reach []Reach `json:",omitempty"`
+}
+
+// Reach is the form of the keys that a body makes, as bits of the key's absent word.
+type Reach struct {
+	Set   uint64 // the fields that it does not have
+	Clear uint64 // those that it has for certain
+}
+
+// Holds reports whether a key is of this form.
+func (r Reach) Holds(absent uint64) bool { return absent&(r.Set|r.Clear) == r.Set }
+
+// Reach is where all cells of an expression are counted: in every row, or in those whose key
+// is of one of the forms, of which there may be none.
+func (t *Table) Reach(e *Expr) (forms []Reach, every bool) {
+	forms = []Reach{{}}
+	e.Walk(func(e *Expr) {
+		if e.Op != OpCell || t.Cells[e.Int].Reach == nil {
+			return
+		}
+		var both []Reach
+		for _, x := range forms {
+			for _, y := range t.Cells[e.Int].Reach {
+				r := Reach{x.Set | y.Set, x.Clear | y.Clear}
+				if r.Set&r.Clear == 0 && !slices.Contains(both, r) {
+					both = append(both, r)
+				}
+			}
+		}
+		forms = both
+	})
+	if slices.Contains(forms, Reach{}) {
+		return nil, true
+	}
+	return forms, false
 }
 
 // CellKind is how a cell takes a value, and how the values of two CPUs are put together.

@@ -93,6 +93,9 @@ func (p *Plan) listMaps(b *strings.Builder) {
 	}
 	for i, c := range p.Table.Cells {
 		fmt.Fprintf(b, "cell %d: %s in %s\n", i, c.Kind, p.Maps[p.Table.Map].Value.Fields[c.Field].Name)
+		for _, r := range c.Reach {
+			fmt.Fprintf(b, "  where the key is without %#x, with %#x\n", r.Set, r.Clear)
+		}
 	}
 	for i, c := range p.Table.Columns {
 		if c.Expr == nil {
