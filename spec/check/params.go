@@ -53,7 +53,7 @@ func (c *checker) declare() {
 // reservedFlags are the flags that every tracer has; --pid is also the flag of a
 // parameter called pid.
 var reservedFlags = map[string]bool{"output": true, "columns": true, "duration": true, "count": true, "help": true, "verbose": true, "btf": true, "demo": true, "ring_size": true,
-	"interval": true, "clear": true, "sort": true, "top": true}
+	"interval": true, "clear": true, "sort": true, "top": true, "record": true}
 
 func (c *checker) paramType(p spec.Param) (t plan.Type, list, ok bool) {
 	word := strings.TrimSpace(p.Type.Value)
