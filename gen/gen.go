@@ -46,6 +46,7 @@ var passes = []struct {
 	{"vet the spec's own C", (*build).vetEscape},
 	{"print the C", (*build).print},
 	{"compile the C", (*build).compile},
+	{"strip the object", (*build).strip},
 	{"vet the object", (*build).vetObject},
 }
 
