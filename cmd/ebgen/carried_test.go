@@ -53,3 +53,18 @@ func TestAhead(t *testing.T) {
 		t.Error("a tracer for one report is taken where an interval is wanted")
 	}
 }
+
+// TestTracersAreSmall holds what every built tracer consists of to 9 MB, of the 10 MB that a
+// file of `ebgen build` may have. One call of a method by name, as text/template makes, adds
+// two: the linker then keeps all methods.
+func TestTracersAreSmall(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		tracer, err := tracerFor(arch)
+		if err != nil {
+			t.Skipf("make tracers makes them: %v", err)
+		}
+		if len(tracer) > 9_000_000 {
+			t.Errorf("the tracer for %s has %d bytes", arch, len(tracer))
+		}
+	}
+}
