@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf/asm"
-
 	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/spec/source"
@@ -88,6 +86,14 @@ func TestObject(t *testing.T) {
 			"t.yaml:7:34: calls the helper bpf_send_signal: a tracer may only observe",
 		},
 		{
+			"loops by a helper", "static long (*loop)(u32, void *, void *, u64) = (void *) 181;\nstatic long round(u32 i, void *x) { sink += i + !x; return 0; }\nstatic u64 own(u64 x) { return loop(1 << 23, round, &x, 0); }\n",
+			"t.yaml:8:34: takes the address of the function round, which nothing may call back",
+		},
+		{
+			"a function that is not static", "__attribute__((noinline)) u64 more(u64 x) { return x * sink; }\nstatic u64 own(u64 x) { return more(x); }\n",
+			"t.yaml:6:58: function more is not static: the verifier would not count how often it runs",
+		},
+		{
 			"a helper nobody knows", "static long (*odd)(void) = (void *) 4242;\nstatic u64 own(u64 x) { return x + odd(); }\n",
 			"t.yaml:7:38: calls the helper number 4242: a tracer may only observe",
 		},
@@ -109,7 +115,7 @@ func TestObject(t *testing.T) {
 		},
 		{
 			"a huge map", "struct { int (*type)[1]; int (*key_size)[4]; int (*value_size)[4]; int (*max_entries)[1 << 28]; } huge SEC(\".maps\");\nstatic u64 own(u64 x) { return (u64) bpf_map_lookup_elem(&huge, &x); }\n",
-			"t.yaml:6:3: map huge is of 2048 MiB, more than 1024",
+			"t.yaml:6:3: map huge is of 18432 MiB, more than 1024",
 		},
 		{
 			"a function that is missing", "u64 missing(u64 x);\nstatic u64 own(u64 x) { return missing(x); }\n",
@@ -229,7 +235,7 @@ func TestObjectOfAnotherPlan(t *testing.T) {
 		{"another licence", "Dual BSD/GPL", "Proprietary", `the licence is "Proprietary"`},
 		{"another kind", "raw_tp/sys_enter", "fmod_ret/sys_enter", "is a Tracing (ModifyReturn), a rawtracepoint is a RawTracepoint (None)"},
 		{"a writable kind", "raw_tp/sys_enter", "raw_tp.w/sys_enter", "is a RawTracepointWritable"},
-		{"another name", "t_sys_enter", "t_else", "program t_sys_enter is in the plan and not in the object"},
+		{"another name", "t_sys_enter", "t_else", "program t_else (section raw_tp/sys_enter) is in the object and not in the plan"},
 		{"a forbidden helper", "return 0;\n}\nchar", "return ((long (*)(u32)) 109)(9);\n}\nchar", "calls the helper bpf_send_signal"},
 		{"no C at all", "LICENSE[]", "!", "does not compile"},
 	} {
@@ -251,32 +257,6 @@ func TestObjectOfAnotherPlan(t *testing.T) {
 	}
 }
 
-func TestPlannedProgramsKnowsOwners(t *testing.T) {
-	probe := func(program string, kind plan.AttachKind) plan.Probe {
-		return plan.Probe{Alternatives: []plan.Attachment{{Kind: kind, Program: program}}}
-	}
-	p := &plan.Plan{
-		Probes: []plan.Probe{probe("a", plan.Fexit)},
-		Owners: &plan.Owners{
-			Ways:   [][]plan.Probe{{probe("b", plan.Fentry)}, {probe("c", plan.Tracepoint), probe("d", plan.Kprobe)}},
-			Probes: []plan.Probe{probe("e", plan.RawTracepoint)},
-			Sweep:  "f",
-		},
-	}
-	want := map[string]plan.AttachKind{
-		"a": plan.Fexit, "b": plan.Fentry, "c": plan.Tracepoint, "d": plan.Kprobe, "e": plan.RawTracepoint, "f": plan.Iterator,
-	}
-	got := plannedPrograms(p)
-	for name, kind := range want {
-		if got[name] != kind {
-			t.Errorf("%s is a %q, want %q", name, got[name], kind)
-		}
-	}
-	if len(got) != len(want) || len(p.Probes) != 1 {
-		t.Errorf("got %v of %v", got, p.Probes)
-	}
-}
-
 func TestVetEscape(t *testing.T) {
 	for _, test := range []struct {
 		name, scalar string // the spec from its sixth line on
@@ -292,34 +272,6 @@ func TestVetEscape(t *testing.T) {
 		err := b.vetEscape()
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
-		}
-	}
-}
-
-func TestHelperNames(t *testing.T) {
-	for helper, want := range map[asm.BuiltinFunc]string{
-		asm.FnProbeWriteUser: "bpf_probe_write_user",
-		asm.FnSysBpf:         "bpf_sys_bpf",
-		asm.FnSkcToTcp6Sock:  "bpf_skc_to_tcp6_sock",
-		asm.FnGetPrandomU32:  "bpf_get_prandom_u32",
-		9999:                 "number 9999",
-	} {
-		if got := helperName(helper); got != want {
-			t.Errorf("%d is called %s, want %s", helper, got, want)
-		}
-	}
-}
-
-// TestHelpersThatAct names helpers that must never slip into the table.
-func TestHelpersThatAct(t *testing.T) {
-	for _, helper := range []asm.BuiltinFunc{
-		asm.FnProbeWriteUser, asm.FnOverrideReturn, asm.FnSetRetval, asm.FnSendSignal, asm.FnSendSignalThread,
-		asm.FnSysBpf, asm.FnSysClose, asm.FnTailCall, asm.FnRedirect, asm.FnCloneRedirect, asm.FnSetsockopt,
-		asm.FnSkbStoreBytes, asm.FnTracePrintk, asm.FnTraceVprintk, asm.FnPerCpuPtr, asm.FnThisCpuPtr,
-		asm.FnSockMapUpdate, asm.FnSkAssign, asm.FnTimerStart, asm.FnKallsymsLookupName, asm.FnUnspec,
-	} {
-		if observingHelpers[helper] {
-			t.Errorf("%s is listed as one that only observes", helperName(helper))
 		}
 	}
 }

@@ -23,18 +23,20 @@ type kernelTypes struct {
 	structs []plan.Struct
 	exact   *plan.Exact // or nil
 	cache   *btf.Cache  // the running kernel's, shared by all loads
+	name    func(number uint32) (string, error)
+	numbers map[string]uint32 // of kernel functions, 0 where the bundle's is not right
 
 	loaded bool
 	types  *btf.Spec
 	err    error
 }
 
-// newKernelTypes reads the types from a file, unless that is "". kernel is the id of the
-// running kernel, "" when it is not known: what the bundle knows of just that one is used.
-func newKernelTypes(b *plan.Bundle, file, kernel string) *kernelTypes {
-	k := &kernelTypes{file: file, structs: b.Plan.Structs, cache: btf.NewCache()}
-	at := slices.IndexFunc(b.Exact, func(e plan.Exact) bool { return e.Kernel == kernel })
-	if at >= 0 && kernel != "" && file == "" {
+// newKernelTypes reads the types from the file Options.BTF, unless that is "". What the bundle
+// knows of just the kernel Options.KernelID is used.
+func newKernelTypes(b *plan.Bundle, o Options) *kernelTypes {
+	k := &kernelTypes{file: o.BTF, structs: b.Plan.Structs, cache: btf.NewCache(), name: o.KernelFunction, numbers: map[string]uint32{}}
+	at := slices.IndexFunc(b.Exact, func(e plan.Exact) bool { return e.Kernel == o.KernelID })
+	if at >= 0 && o.KernelID != "" && o.BTF == "" {
 		k.exact = &b.Exact[at]
 	}
 	return k
@@ -48,10 +50,29 @@ func (k *kernelTypes) number(program *ebpf.ProgramSpec) {
 	}
 	for i := range program.Instructions {
 		ins := &program.Instructions[i]
-		if id, ok := k.exact.Functions[ins.Reference()]; ok && ins.IsKfuncCall() {
+		if !ins.IsKfuncCall() {
+			continue
+		}
+		if id := k.numberOf(ins.Reference()); id != 0 {
 			program.Instructions[i] = asm.Instruction{OpCode: ins.OpCode, Src: ins.Src, Constant: int64(id)}.WithSource(ins.Source())
 		}
 	}
+}
+
+// numberOf returns the number of a kernel function that the bundle gives, or 0. A bundle is
+// not trusted: behind another number is another function.
+func (k *kernelTypes) numberOf(function string) uint32 {
+	id, known := k.numbers[function]
+	if known || k.name == nil {
+		return id
+	}
+	if given, ok := k.exact.Functions[function]; ok {
+		if name, err := k.name(given); err == nil && name == function {
+			id = given
+		}
+	}
+	k.numbers[function] = id
+	return id
 }
 
 // forProgram returns the types to relocate a program against; nil lets the library take

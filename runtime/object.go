@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/ebgen/ebgen/runtime/attach"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/vet"
 )
 
 // tracer is a bundle in the kernel: its maps, the programs that were taken, and the
@@ -39,11 +39,34 @@ type tracer struct {
 	late     uint64 // intervals without a report of their own
 }
 
-// open creates the bundle's maps with the params in them. No program is loaded yet.
-func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
-	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(b.Object))
+// ObjectError says why an object may not be loaded.
+type ObjectError struct {
+	Name string // of the tracer
+	Why  string
+}
+
+func (e *ObjectError) Error() string {
+	return fmt.Sprintf("%s is not loaded, its object is not a tracer's: %s", e.Name, e.Why)
+}
+
+// readObject reads a bundle's object and refuses what a tracer may not be: that it was asked
+// about when it was compiled is not known of a bundle. vetted is for tests of the verifier.
+func readObject(b *plan.Bundle, vetted bool) (*ebpf.CollectionSpec, error) {
+	spec, err := vet.Read(b.Object)
 	if err != nil {
 		return nil, fmt.Errorf("read the compiled object: %w", err)
+	}
+	if list := vet.Object(spec, b.Plan); len(list) > 0 && !vetted {
+		return nil, &ObjectError{Name: b.Plan.Name, Why: list[0].Message}
+	}
+	return spec, nil
+}
+
+// open creates the bundle's maps with the params in them. No program is loaded yet.
+func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
+	spec, err := readObject(b, o.vetted)
+	if err != nil {
+		return nil, err
 	}
 	if err := setParams(spec, b.Plan, params); err != nil {
 		return nil, err
@@ -58,7 +81,7 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 	t := &tracer{
 		plan:    b.Plan,
 		spec:    spec,
-		types:   newKernelTypes(b, o.BTF, o.KernelID),
+		types:   newKernelTypes(b, o),
 		verbose: o.Verbose,
 		notice:  o.Notice,
 		refused: make(map[plan.AttachKind]*attach.Refusal),

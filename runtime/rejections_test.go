@@ -128,7 +128,7 @@ func TestVerifierRejects(t *testing.T) {
 	for file, programs := range corpus {
 		for _, want := range programs {
 			t.Run(want.program, func(t *testing.T) {
-				_, err := trace(t, rejectedPlan(t, file, want.program), Options{Sink: new(list)}, func() {})
+				_, err := trace(t, rejectedPlan(t, file, want.program), Options{Sink: new(list), vetted: true}, func() {})
 				want := want.on(release)
 				if err == nil && want.cause == "" {
 					return

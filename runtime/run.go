@@ -24,19 +24,23 @@ import (
 
 // Options say how a bundle is run. Only Sink is required.
 type Options struct {
-	Params       map[string][]string              // values of params, as ParseParams takes them
-	Sink         Sink                             // where records go; a Reporter when the plan has a table
-	Duration     time.Duration                    // from attached to detached; 0 for the plan's, else no end
-	Count        uint64                           // records, or reports, to deliver; 0 for the plan's, else no end
-	RingSize     int                              // bytes of the channel, rounded up to a power of two of pages; 0 for the plan's
-	PollInterval time.Duration                    // between looks at a busy channel; 0 for 2 ms
-	BTF          string                           // file with the kernel's types, for kernels without BTF
-	KernelID     string                           // of the running kernel's types, as plan.Origin has it; "" when it is not known
-	Verbose      func(format string, args ...any) // told which alternative was taken and why others were not
-	Ready        func()                           // called once everything is attached
-	Notice       func(line string)                // told of losses as they happen, from Run's goroutine, at most once a second, and of probes that are left out
-	Pid          int                              // the one process in which probes of user space fire, by which their files are found; 0 for all
-	Stacks       Stacks                           // told what names the frames of stacks; nil when they are to stay numbers
+	Params       map[string][]string // values of params, as ParseParams takes them
+	Sink         Sink                // where records go; a Reporter when the plan has a table
+	Duration     time.Duration       // from attached to detached; 0 for the plan's, else no end
+	Count        uint64              // records, or reports, to deliver; 0 for the plan's, else no end
+	RingSize     int                 // bytes of the channel, rounded up to a power of two of pages; 0 for the plan's
+	PollInterval time.Duration       // between looks at a busy channel; 0 for 2 ms
+	BTF          string              // file with the kernel's types, for kernels without BTF
+	KernelID     string              // of the running kernel's types, as plan.Origin has it; "" when it is not known
+	// KernelFunction names a function by its number in those types, "" for none; nil when it
+	// is not known, and then the numbers that a bundle gives are not used.
+	KernelFunction func(number uint32) (string, error)
+	Verbose        func(format string, args ...any) // told which alternative was taken and why others were not
+	Ready          func()                           // called once everything is attached
+	Notice         func(line string)                // told of losses as they happen, from Run's goroutine, at most once a second, and of probes that are left out
+	Pid            int                              // the one process in which probes of user space fire, by which their files are found; 0 for all
+	Stacks         Stacks                           // told what names the frames of stacks; nil when they are to stay numbers
+	vetted         bool                             // for tests of what the verifier rejects: the object is loaded whatever it does
 }
 
 // Sink takes records. Run calls it from one goroutine at a time and never closes it.

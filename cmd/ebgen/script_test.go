@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
 	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/runtime/attach"
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 var update = flag.Bool("update", false, "rewrite the texts that scripts compare with")
@@ -70,6 +73,7 @@ func TestScript(t *testing.T) {
 			"delivered":    delivered,
 			"account":      sumAccount,
 			"damage":       damage,
+			"tamper":       tamper,
 			"grows":        grows,
 		},
 	})
@@ -154,6 +158,42 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(os.WriteFile(name, data, 0o600))
 	}
+}
+
+// tamper is `tamper FILE`: in a bundle, or an executable that carries one, each call of
+// get_current_pid_tgid becomes one of send_signal, and all checksums fit.
+func tamper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tamper FILE")
+	}
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	archive, err := archiveOf(data)
+	ts.Check(err)
+	call := func(helper asm.BuiltinFunc) []byte {
+		return binary.LittleEndian.AppendUint32([]byte{0x85, 0, 0, 0}, uint32(helper))
+	}
+	var members []plan.Compiled
+	for _, e := range archive.Entries() {
+		b, err := archive.Bundle(e)
+		ts.Check(err)
+		before := b.Object
+		b.Object = bytes.ReplaceAll(before, call(asm.FnGetCurrentPidTgid), call(asm.FnSendSignal))
+		if bytes.Equal(b.Object, before) {
+			ts.Fatalf("%s asks for no pid", e.Name)
+		}
+		members = append(members, plan.Compiled{Bundle: b, Kernels: e.Kernels})
+	}
+	var out bytes.Buffer
+	if plan.IsArchive(data) {
+		ts.Check(plan.WriteArchive(&out, members))
+	} else {
+		end := len(data) - 16 // of the archive: its length and a trailer follow
+		program := data[:end-int(binary.LittleEndian.Uint64(data[end:]))]
+		ts.Check(plan.Carry(&out, program, members))
+	}
+	ts.Check(os.WriteFile(path, out.Bytes(), 0o755))
 }
 
 // grows is `grows FILE N TEXT`: the script goes on once the file has the text N times.

@@ -21,6 +21,7 @@ import (
 	"github.com/ebgen/ebgen/runtime/stack"
 	"github.com/ebgen/ebgen/runtime/symbol"
 	"github.com/ebgen/ebgen/runtime/symbol/process"
+	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -78,7 +79,7 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 	settled.Stop()
 	defer settled.Stop()
 	account, err := runtime.Run(running, b, runtime.Options{
-		Params: o.Params, Sink: to, Stacks: book, Duration: o.Duration, Count: o.Count, RingSize: o.RingSize, Pid: pid, BTF: o.BTF, KernelID: kernelID(), Verbose: o.verbose(s.Err),
+		Params: o.Params, Sink: to, Stacks: book, Duration: o.Duration, Count: o.Count, RingSize: o.RingSize, Pid: pid, BTF: o.BTF, KernelID: kernelID(), KernelFunction: ktype.RunningFunction, Verbose: o.verbose(s.Err),
 		Notice: func(line string) { fmt.Fprintln(s.Err, line) },
 		Ready: func() {
 			settled.Reset(settling)

@@ -148,3 +148,32 @@ func (k *Kernel) traceFunction(function, name string) *Signature {
 	}
 	return sig
 }
+
+// RunningFunction returns the name of a function by its number in the running kernel's BTF,
+// "" when that number is none of a function. The types before it are walked and not decoded,
+// which takes a millisecond or two.
+func RunningFunction(id uint32) (string, error) {
+	data, err := mapFile(vmlinux)
+	if err != nil {
+		return "", err
+	}
+	raw, err := cutRaw(data, nil)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", vmlinux, err)
+	}
+	at, size := 0, 0
+	for n := uint32(1); at <= len(raw.types)-btfTypeLen; n++ {
+		var t rawType
+		if t, size = raw.typeAt(at); size == 0 {
+			break
+		}
+		if n == id && t.kind == rawFunc {
+			return string(raw.text(t.name)), nil
+		}
+		if n == id {
+			break
+		}
+		at += size
+	}
+	return "", nil
+}

@@ -90,6 +90,15 @@ var notBTF = []struct{ magic, what string }{
 // parseRaw checks a blob as far as its walks need. The blob of a module needs that of
 // its kernel as base.
 func parseRaw(data []byte, base *rawBTF) (*rawBTF, error) {
+	r, err := cutRaw(data, base)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.check()
+}
+
+// cutRaw is parseRaw without a look at the types.
+func cutRaw(data []byte, base *rawBTF) (*rawBTF, error) {
 	for _, other := range notBTF {
 		if bytes.HasPrefix(data, []byte(other.magic)) {
 			return nil, fmt.Errorf("not BTF but %s", other.what)
@@ -134,7 +143,7 @@ func parseRaw(data []byte, base *rawBTF) (*rawBTF, error) {
 	} else if r.strings[0] != 0 {
 		return nil, errors.New("BTF of a kernel module: that of its kernel is wanted")
 	}
-	return r, r.check()
+	return r, nil
 }
 
 // check walks all types once, so that later walks need no error, and counts them.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cilium/ebpf/btf"
 )
 
 // storedVariable names a folder with the raw BTF of other kernels, each called
@@ -245,6 +247,24 @@ func BenchmarkConstant(b *testing.B) {
 	for b.Loop() {
 		if _, ok := k.Constant("TCP_CLOSE_WAIT"); !ok {
 			b.Fatal("not found")
+		}
+	}
+}
+
+// A function is found by its number, and no other type is.
+func TestRunningFunction(t *testing.T) {
+	k := running(t)
+	var f *btf.Func
+	if err := k.Spec().TypeByName("vfs_read", &f); err != nil {
+		t.Fatal(err)
+	}
+	id, err := k.Spec().TypeID(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[uint32]string{uint32(id): "vfs_read", 0: "", 1: "", 1 << 31: ""} {
+		if got, err := RunningFunction(id); err != nil || got != want {
+			t.Errorf("%d is %q, %v, want %q", id, got, err, want)
 		}
 	}
 }

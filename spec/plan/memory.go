@@ -2,6 +2,10 @@ package plan
 
 import "math/bits"
 
+// MostMemory bounds the maps of one tracer together, in bytes of one CPU: what a spec from a
+// stranger may make the kernel set aside.
+const MostMemory = 1 << 30
+
 // Bytes of the kernel's own structures on 64-bit machines, from hashtab.c, arraymap.c,
 // lpm_trie.c and stackmap.c in kernel/bpf (Linux 6.18; 5.10 differs in the fixed part of
 // a map only).
