@@ -10,7 +10,7 @@ import (
 )
 
 func newReplay() *cobra.Command {
-	o := new(tool.OutputOptions)
+	o := new(tool.ReplayOptions)
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Render what a run has recorded",

@@ -290,6 +290,46 @@ func play(t testing.TB, file []byte, format string, w io.Writer) (*runtime.Accou
 	return runtime.Replay(context.Background(), r.Head().Plan, r, runtime.Options{Sink: newSink(t, r.Head().Plan, r.Env(), format, w)})
 }
 
+// refusing is an output whose reader has left.
+type refusing struct{}
+
+func (refusing) Write([]byte) (int, error) { return 0, unix.EPIPE }
+
+// TestEnds wants of each end of a replay what it says of itself.
+func TestEnds(t *testing.T) {
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, p := range []*plan.Plan{events(), counts()} {
+		file, _ := record(t, p, "none")
+		for _, c := range []struct {
+			name      string
+			ctx       context.Context
+			out       io.Writer
+			count     uint64
+			end       runtime.End
+			err       error
+			delivered map[string]uint64
+		}{
+			{"all", context.Background(), io.Discard, 0, runtime.Exhausted, nil, map[string]uint64{"events": 37, "counts": 6}},
+			{"count", context.Background(), io.Discard, 2, runtime.CountMet, nil, map[string]uint64{"events": 2, "counts": 4}},
+			{"closed pipe", context.Background(), refusing{}, 0, runtime.PipeClosed, nil, nil},
+			{"interrupted", canceled, io.Discard, 0, runtime.Exhausted, context.Canceled, nil},
+		} {
+			r, err := Open(bytes.NewReader(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			account, err := runtime.Replay(c.ctx, r.Head().Plan, r, runtime.Options{Sink: newSink(t, r.Head().Plan, r.Env(), "csv", c.out), Count: c.count})
+			if !errors.Is(err, c.err) || c.err == nil && err != nil || account.Delivered != c.delivered[p.Name] {
+				t.Errorf("%s, %s: %v, %+v", p.Name, c.name, err, account)
+			}
+			if c.err == nil && account.End != c.end {
+				t.Errorf("%s, %s: ended as %q, want %q", p.Name, c.name, account.End, c.end)
+			}
+		}
+	}
+}
+
 // TestHead wants what was recorded, and nothing of the plan that rendering has no use for.
 func TestHead(t *testing.T) {
 	p := events()
