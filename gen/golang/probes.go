@@ -108,10 +108,13 @@ func (g *printer) perfEvent(a plan.Attachment) jen.Code {
 	if err != nil {
 		panic(fmt.Sprintf("%s:%s: %v", a.Kind, a.Target, err)) // the checker has parsed it
 	}
-	d := jen.Dict{jen.Id("Type"): jen.Qual(unixPath, "PERF_TYPE_SOFTWARE"), jen.Id("Sample"): jen.Id(fmt.Sprint(max(s.Period, s.Frequency)))}
+	class := "PERF_TYPE_SOFTWARE"
+	if a.Kind == plan.Hardware {
+		class = "PERF_TYPE_HARDWARE"
+	}
+	d := jen.Dict{jen.Id("Type"): jen.Qual(unixPath, class), jen.Id("Sample"): jen.Id(fmt.Sprint(max(s.Period, s.Frequency)))}
 	switch a.Kind {
 	case plan.Hardware:
-		d[jen.Id("Type")] = jen.Qual(unixPath, "PERF_TYPE_HARDWARE")
 		d[jen.Id("Config")] = jen.Id(fmt.Sprint(plan.HardwareEvents[s.Event].Number))
 	case plan.Software:
 		d[jen.Id("Config")] = jen.Id(fmt.Sprint(plan.SoftwareEvents[s.Event].Number))
