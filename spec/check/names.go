@@ -228,7 +228,19 @@ func (b *body) param(n *expr.Param) operand {
 	if p.List || p.Type.Kind == plan.Prefix {
 		return b.fail(n, "$%s is %s", p.Name, map[bool]string{true: "a list", false: "a network"}[p.List]).hint("ask with in: x in $%s", p.Name)
 	}
+	if fixedNumber(&p) && p.Given {
+		return b.fixed(&p)
+	}
 	return operand{valid: true, expr: plan.Expr{Op: plan.OpParam, Type: p.Type, Line: b.line, Name: p.Name}}
+}
+
+// fixed is the value of a param that is a part of a probe.
+func (b *body) fixed(p *plan.Param) operand {
+	values, err := p.Parse(nil, p.Default)
+	if err != nil {
+		return operand{} // the declaration has said so
+	}
+	return constant(values[0].Int(p.Type), p.Type)
 }
 
 // findParam finds the declaration of $name and notes that the expression depends on it.

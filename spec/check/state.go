@@ -114,6 +114,7 @@ func (f *entryField) take(b *body, o operand) (plan.Expr, error) {
 	f.null = f.null && null
 	switch {
 	case integral(f.typ) && integral(e.Type):
+		user := f.typ.User || e.Type.User // an address of a process, beside a number that says there is none
 		if f.typ.Kind != e.Type.Kind || f.typ.Size != e.Type.Size || f.typ.Signed != e.Type.Signed {
 			wide, ok := holding(f.typ, e.Type, f.natural, natural)
 			if !ok {
@@ -126,6 +127,9 @@ func (f *entryField) take(b *body, o operand) (plan.Expr, error) {
 		f.typ.User = f.typ.User || e.Type.User && f.typ.Size == 8
 		f.natural = f.natural && natural
 		if f.as.Kind != plan.Pointer {
+			f.as = f.typ
+		}
+		if f.typ.User = user; f.as.Kind != plan.Pointer {
 			f.as = f.typ
 		}
 		e = b.convert(e, f.typ)

@@ -14,8 +14,14 @@ import (
 	"github.com/ebgen/ebgen/spec/source"
 )
 
-// reference is a param within a probe.
-var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`) })
+// reference is a param within a probe; braces end its name where more letters follow:
+// function:${fs}_sync_file.
+var reference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*|\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+})
+
+// referred is the name of the param of a reference.
+func referred(r string) string { return strings.Trim(r, "${}") }
 
 // Targets lists the params that probes of a document speak of: `function:$target`. Their
 // values are needed before it is checked.
@@ -23,7 +29,7 @@ func Targets(doc *spec.Document) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range probesOf(doc) {
 		for _, r := range reference().FindAllString(s.Value, -1) {
-			names[r[1:]] = true
+			names[referred(r)] = true
 		}
 	}
 	return names
@@ -59,11 +65,23 @@ func (c *checker) fixTargets() {
 		if text, ok := c.options.Values[p.Name]; ok {
 			p.Default, p.Given = text, true
 		}
-		if p.List || p.Type.Kind != plan.String {
-			at := slices.IndexFunc(c.doc.Params, func(d spec.Param) bool { return d.Name.Value == p.Name })
-			c.diags.Errorf(c.doc.Params[at].Type.Span(), "%s is a part of a probe, so it has to be a string", p.Name).Hint = "type: string(256) has room for a path"
+		at := slices.IndexFunc(c.doc.Params, func(d spec.Param) bool { return d.Name.Value == p.Name })
+		if p.List || p.Type.Kind != plan.String && !fixedNumber(p) {
+			c.diags.Errorf(c.doc.Params[at].Type.Span(), "%s is a part of a probe, so it has to be a string or a number", p.Name).Hint = "type: string(256) has room for a path"
+			continue
+		}
+		if _, given := c.options.Values[p.Name]; given {
+			if _, err := p.Parse(c.plan.Enums, p.Default); err != nil {
+				c.diags.Errorf(c.doc.Params[at].Name.Span(), "--%s: %v", strings.ReplaceAll(p.Name, "_", "-"), err)
+			}
 		}
 	}
+}
+
+// fixedNumber reports whether a param is a plain number that is the same for as long as the
+// tracer runs, so that it is a constant to expressions.
+func fixedNumber(p *plan.Param) bool {
+	return p.Fixed && !p.List && p.Type.Kind == plan.Int && p.Type.Meaning == plan.Plain
 }
 
 // substitute puts the values of params into a probe.
@@ -71,23 +89,29 @@ func (c *checker) substitute(s spec.Scalar, a *alternative) (ok bool) {
 	ok = true
 	a.text = reference().ReplaceAllStringFunc(a.text, func(r string) string {
 		var names []string
+		name, within := referred(r), ""
 		for _, p := range c.params {
-			if p.Name == r[1:] {
+			if p.Name == name {
 				if p.Given {
 					return p.Default
 				}
-				c.diags.Errorf(s.At(a.span), "%s has no value", r).Hint = "give it a default, or run the spec with --" + strings.ReplaceAll(p.Name, "_", "-")
+				c.diags.Errorf(s.At(a.span), "$%s has no value", name).Hint = "give it a default, or run the spec with --" + strings.ReplaceAll(p.Name, "_", "-")
 				ok = false
 				return r
 			}
 			names = append(names, "$"+p.Name)
+			if rest, ok := strings.CutPrefix(name, p.Name+"_"); ok {
+				within = "${" + p.Name + "}_" + rest
+			}
 		}
-		if ok = false; !c.misdeclared[r[1:]] {
-			d := c.diags.Errorf(s.At(a.span), "no parameter is named %q", r[1:])
-			if near := ktype.Nearest(r, names); len(near) > 0 {
+		if ok = false; !c.misdeclared[name] {
+			d := c.diags.Errorf(s.At(a.span), "no parameter is named %q", name)
+			if within != "" {
+				d.Hint = "did you mean " + within + "?"
+			} else if near := ktype.Nearest("$"+name, names); len(near) > 0 {
 				d.Hint = "did you mean " + source.OrList(near) + "?"
 			} else {
-				d.Hint = "declare it: params: {" + r[1:] + ": {type: string(256)}}"
+				d.Hint = "declare it: params: {" + name + ": {type: string(256)}}"
 			}
 		}
 		return r

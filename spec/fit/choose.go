@@ -18,7 +18,8 @@ type Host struct {
 }
 
 // Choose takes from an archive the tracer of a name that was compiled for this host's
-// kernel, or else the first that fits it. When none does the error joins a *Misfit for
+// kernel, or else the one that fits it with the probes that the spec would rather have, the
+// first of several. When none does the error joins a *Misfit for
 // each; with none of that name and architecture it is ErrUnknown.
 func Choose(a *plan.Archive, name string, h Host) (*plan.Bundle, error) {
 	var candidates []plan.Entry
@@ -39,16 +40,32 @@ func Choose(a *plan.Archive, name string, h Host) (*plan.Bundle, error) {
 		return nil, err
 	}
 	var failures []error
+	var best *plan.Bundle
 	for _, e := range candidates {
 		b, err := a.Bundle(e)
 		if err != nil {
 			return nil, err
 		}
 		fitting, err := To(b.Plan, kernel)
-		if err == nil {
-			return &plan.Bundle{Plan: fitting, Source: b.Source, Object: b.Object}, nil
+		if err != nil {
+			failures = append(failures, err)
+			continue
 		}
-		failures = append(failures, err)
+		if best == nil || passed(fitting) < passed(best.Plan) {
+			best = &plan.Bundle{Plan: fitting, Source: b.Source, Object: b.Object}
+		}
 	}
-	return nil, errors.Join(failures...)
+	if best == nil {
+		return nil, errors.Join(failures...)
+	}
+	return best, nil
+}
+
+// passed is how many probes the spec would rather have than those that a plan has: it was
+// made for a kernel that lacks them, or they do not fit.
+func passed(p *plan.Plan) (n int) {
+	for _, one := range p.Probes {
+		n += one.Passed
+	}
+	return n
 }

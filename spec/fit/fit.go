@@ -83,6 +83,9 @@ func attachments(p *plan.Plan, k *ktype.Kernel) (reasons []string) {
 		for _, a := range one.Alternatives {
 			if why := attachment(p, &a, k); why != "" {
 				refused = append(refused, why)
+				if len(fitting) == 0 {
+					one.Passed++
+				}
 				continue
 			}
 			fitting = append(fitting, a)

@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	goruntime "runtime"
@@ -144,6 +145,9 @@ func TestAlternatives(t *testing.T) {
 	if a := got.Probes[0].Alternatives; len(a) != 1 || a[0].Target != "sched_process_free" {
 		t.Errorf("alternatives %v, want sched_process_free alone", a)
 	}
+	if passed(got) != 1 || passed(p) != 0 {
+		t.Errorf("%d probes that the spec would rather have are passed, of the plan itself %d; want 1 and 0", passed(got), passed(p))
+	}
 	if r := got.Probes[0].Refused; len(r) != 1 || r[0] != "rawtracepoint:sched_process_exit: argument p is passed in another place" {
 		t.Errorf("refused: %q", r)
 	}
@@ -153,6 +157,34 @@ func TestAlternatives(t *testing.T) {
 	p.Probes[0].Alternatives[1].Target = "no_such_tracepoint"
 	if _, err := To(p, k); err == nil {
 		t.Error("a probe without an alternative fits")
+	}
+}
+
+// TestChoose takes, of two tracers that fit, the one with the probe that the spec names first.
+func TestChoose(t *testing.T) {
+	k := kernel(t)
+	first := planOf(t, k, "name: two\nprobe: rawtracepoint:sched_process_exit | rawtracepoint:sched_process_free\nfields: {pid: args.p.pid}\n")
+	second := *first
+	second.Probes = slices.Clone(first.Probes)
+	second.Probes[0].Alternatives, second.Probes[0].Passed = first.Probes[0].Alternatives[1:], 1
+	var all []plan.Compiled
+	for i, p := range []*plan.Plan{&second, first} { // as made for two other kernels
+		all = append(all, plan.Compiled{Bundle: &plan.Bundle{Plan: p, Object: []byte{byte(i)}}, Kernels: []plan.Origin{{Release: "5.10", ID: "other"}}})
+	}
+	var out bytes.Buffer
+	if err := plan.WriteArchive(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	a, err := plan.OpenArchive(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Choose(a, "two", Host{Arch: goruntime.GOARCH, Kernel: func() (*ktype.Kernel, error) { return k, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.Plan.Probes[0].Alternatives); n != 2 {
+		t.Errorf("%d alternatives, want the tracer with 2", n)
 	}
 }
 

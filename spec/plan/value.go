@@ -205,6 +205,25 @@ func encodeInt(t Type, n uint64) Value {
 	return binary.NativeEndian.AppendUint64(nil, n)
 }
 
+// Int is the number that a value of type t is.
+func (v Value) Int(t Type) int64 {
+	var n uint64
+	switch t.Size {
+	case 1:
+		n = uint64(v[0])
+	case 2:
+		n = uint64(binary.NativeEndian.Uint16(v))
+	case 4:
+		n = uint64(binary.NativeEndian.Uint32(v))
+	default:
+		n = binary.NativeEndian.Uint64(v)
+	}
+	if unused := 64 - 8*t.Size; t.Signed {
+		return int64(n<<unused) >> unused
+	}
+	return int64(n)
+}
+
 // parseDuration takes what Go's durations are, and days.
 func parseDuration(text string) (uint64, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
