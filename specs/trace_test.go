@@ -83,6 +83,8 @@ func texts(t testing.TB) map[string][]byte {
 		}
 		list[specs.Name(path)] = text
 	}
+	list["llcstat_faults"] = []byte(strings.NewReplacer("hardware:cache-references:$every", "software:page-faults:$every",
+		"hardware:cache-misses:$every", "software:minor-faults:$every", "default: 100", "default: 1").Replace(string(list["llcstat"])))
 	for name, v := range variants {
 		list[name] = list[v.spec]
 	}
@@ -97,14 +99,17 @@ type variant struct {
 }
 
 var variants = map[string]variant{
-	"stackcount_entry":  {"stackcount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
-	"funccount_book":    {"funccount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_*"}},
-	"argdist_entry":     {"argdist", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
-	"argdist_result":    {"argdist", map[string]string{"probe": "uretprobe:PROGRAMS/ledger:book_entry"}},
-	"argdist_returned":  {"argdist", map[string]string{"probe": "function:vfs_read:return"}},
-	"funclatency_calls": {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_*"}},
-	"funclatency_wait":  {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
-	"funcslower_wait":   {"funcslower", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
+	"stackcount_entry":        {"stackcount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
+	"funccount_book":          {"funccount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_*"}},
+	"argdist_entry":           {"argdist", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
+	"argdist_result":          {"argdist", map[string]string{"probe": "uretprobe:PROGRAMS/ledger:book_entry"}},
+	"argdist_returned":        {"argdist", map[string]string{"probe": "function:vfs_read:return"}},
+	"funclatency_calls":       {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_*"}},
+	"dbslower_mysqld":         {"dbslower", map[string]string{"server": "PROGRAMS/mysqld"}},
+	"mysqld_qslower_mysqld":   {"mysqld_qslower", map[string]string{"mysqld": "PROGRAMS/mysqld"}},
+	"mysqld_qslower_mariadbd": {"mysqld_qslower", map[string]string{"mysqld": "PROGRAMS/mariadbd"}},
+	"funcslower_wait":         {"funcslower", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
+	"funclatency_wait":        {"funclatency", map[string]string{"probe": "uprobe:PROGRAMS/calls:call_wait"}},
 }
 
 // programName is where a spec of testdata names a program under test.

@@ -50,6 +50,7 @@ var orders = map[string]func(*child, *request, *reply) error{
 	"finish":  (*child).finish,
 	"open":    (*child).open,
 	"read":    (*child).read,
+	"eat":     (*child).eat,
 }
 
 // opens turns a way to open a socket into an order.
