@@ -13,6 +13,8 @@ import (
 	"strings"
 )
 
+//go:generate go run ./internal/page -o ../docs/catalogue.md
+
 //go:embed any app block cpu db fs mem net proc sched syscall
 var files embed.FS
 
