@@ -60,8 +60,8 @@ func (t *Trial) Hold(doc *spec.Document, p *plan.Plan, k *ktype.Kernel) {
 	if t.example == nil || k.Arch() != t.example.Arch {
 		return
 	}
-	release := t.example.Release
-	if t.Kernel == release || t.Kernel != "" && k.Release() != release && ktype.CompareReleases(k.Release(), t.Kernel) <= 0 {
+	own := func(release string) bool { return ktype.CompareReleases(release, t.example.Release) == 0 }
+	if t.Kernel != "" && (own(t.Kernel) || !own(k.Release()) && ktype.CompareReleases(k.Release(), t.Kernel) <= 0) {
 		return
 	}
 	t.Kernel = k.Release()
