@@ -23,6 +23,7 @@ var lints = []func(*checker){
 	(*checker).dearFilterFirst,
 	(*checker).hiddenNames,
 	(*checker).tracepointInstead,
+	(*checker).threadsOfSwitches,
 	(*checker).missingHere,
 }
 
@@ -246,7 +247,13 @@ func (c *checker) hiddenNames() {
 			return
 		}
 		id, ok := n.(*expr.Ident)
-		if !ok || id.Name != strings.ToUpper(id.Name) || c.columnOf(id.Name) < 0 {
+		if !ok || c.columnOf(id.Name) < 0 {
+			return
+		}
+		if col := c.columns[c.columnOf(id.Name)]; c.remade(col, s) {
+			c.diags.Warnf(s.At(id.Span()), "%s is the field here, %s, and not the builtin", id.Name, strings.Join(strings.Fields(col.Expr.Value), " ")).Hint = "give the field another name"
+		}
+		if id.Name != strings.ToUpper(id.Name) {
 			return
 		}
 		if _, ok := c.kernel.Constant(id.Name); !ok {
@@ -280,4 +287,27 @@ func (c *checker) missingHere() {
 			c.diags.Warnf(at, "this machine cannot attach it: %v", why)
 		}
 	}
+}
+
+// remade reports whether a column has the name of a builtin and is something else made of
+// it, such as duration: duration / 1000, so that what reads it at another place may have
+// meant either.
+func (c *checker) remade(col *column, at spec.Scalar) bool {
+	name := col.Name.Value
+	_, builtin := plan.Builtins[name]
+	if !builtin && name != "retval" && !(name == "duration" && c.span != nil) || col.aggregate || !col.Expr.Given() || at.Span().Start <= col.Expr.Span().Start {
+		return false
+	}
+	n, err := c.parse(col.Expr)
+	if err != nil {
+		return false
+	}
+	found := false
+	expr.Walk(n, func(n expr.Node) bool {
+		id, ok := n.(*expr.Ident)
+		found = found || ok && id.Name == name
+		return true
+	})
+	_, alone := n.(*expr.Ident)
+	return found && !alone || name == "duration" && !found
 }

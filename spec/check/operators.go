@@ -303,6 +303,7 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 		return b.fail(side, "%s is %s, which cannot be compared", expr.Print(side), describe(o)).hint("name one of its members")
 	}
 	a, c := x.expr.Type, y.expr.Type
+	b.hardlyMeant(n, x, y)
 	switch {
 	case a.Kind == plan.String && c.Kind == plan.String, a.Kind == plan.IP && c.Kind == plan.IP:
 		if n.Op != "==" && n.Op != "!=" {
@@ -313,6 +314,9 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 		}
 		if constantText(x) && constantText(y) {
 			return b.fail(n, "both sides of %s are constants", n.Op)
+		}
+		if b.tooLong(n.X, n.Y, x, y) || b.tooLong(n.Y, n.X, y, x) {
+			return operand{}
 		}
 		return result(x.expr, y.expr)
 	case a.Kind == plan.Pointer && c.Kind == plan.Pointer, a.Kind == plan.Pointer && integral(c), integral(a) && c.Kind == plan.Pointer:
@@ -612,6 +616,10 @@ func (b *body) in(n *expr.In) operand {
 		if !y.valid || !b.addressText(item, x, &y) {
 			return operand{}
 		}
+		if b.tooLong(n.X, item, x, y) {
+			return operand{}
+		}
+		b.positiveErrno(n.X, item)
 		switch {
 		case integral(x.expr.Type) && !y.place && integral(y.expr.Type):
 			if v, ok := constantInt(y); ok && x.expr.Type.Kind == plan.Int && !fits(v, y.expr.Type, x.expr.Type) {

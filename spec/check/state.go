@@ -172,6 +172,19 @@ func (f *entryField) lead(b *body, o operand) error {
 	return nil
 }
 
+// never reports whether o is no value that the field holds elsewhere: an address beside a
+// number that is too short for one.
+func (f *entryField) never(o operand) bool {
+	t := o.expr.Type
+	switch {
+	case f.as.Kind == plan.Pointer:
+		return integral(t) && t.Size < 8
+	case t.Kind == plan.Pointer:
+		return integral(f.typ) && f.typ.Size < 8
+	}
+	return false
+}
+
 // forget makes a field a number that held a pointer.
 func (f *entryField) forget(b *body) {
 	f.as, f.elem = f.typ, ktype.Type{}
@@ -386,12 +399,12 @@ func (b *body) keyOf(e entry, saving bool) ([]plan.Expr, bool) {
 		if !o.valid {
 			return nil, false
 		}
-		if o = b.shown(k, o); !o.valid {
+		if o = b.held(k, o); !o.valid {
 			return nil, false
 		}
 		one := b.key(e.of, i, o)
 		if one.Op == "" {
-			b.fail(k, "%s is kept by %s, %s is %s", e.of.name, describe(value(plan.Expr{Type: e.of.keys[i].typ})), expr.Print(k), describe(o))
+			b.fail(k, "%s is kept by %s, %s is %s", e.of.name, describe(operand{expr: plan.Expr{Type: e.of.keys[i].as}, elem: e.of.keys[i].elem}), expr.Print(k), describe(o))
 			return nil, false
 		}
 		list = append(list, one)
@@ -417,6 +430,9 @@ func (b *body) key(m *entries, i int, o operand) plan.Expr {
 		return b.convert(o.expr, u32)
 	}
 	f := m.keys[i]
+	if f.typ.Kind != plan.Void && !isNull(o) && !f.null && f.never(o) {
+		return plan.Expr{}
+	}
 	e, err := f.take(b, o)
 	switch {
 	case errors.Is(err, errNoHolder): // the same 64 bits for the same number
@@ -440,7 +456,7 @@ func (b *body) keys(m *entries, s spec.Scalar) []plan.Expr {
 		return nil
 	}
 	o := b.textual(n)
-	if o = b.shown(n, o); !o.valid {
+	if o = b.held(n, o); !o.valid {
 		return nil
 	}
 	if b.requireGiven(n, "a key") {
@@ -448,7 +464,7 @@ func (b *body) keys(m *entries, s spec.Scalar) []plan.Expr {
 	}
 	e := b.key(m, 0, o)
 	if e.Op == "" {
-		b.fail(n, "the span is kept by %s elsewhere, this key is %s", describe(value(plan.Expr{Type: m.keys[0].typ})), describe(o))
+		b.fail(n, "the span is kept by %s elsewhere, this key is %s", describe(operand{expr: plan.Expr{Type: m.keys[0].as}, elem: m.keys[0].elem}), describe(o))
 		return nil
 	}
 	return []plan.Expr{e}
