@@ -75,6 +75,9 @@ func (b *body) call(n *expr.Call) operand {
 			known = append(known, name)
 		}
 		o := b.fail(n.FuncAt, "no function is named %q", n.Func)
+		if hint, ok := foreignFunctions[n.Func]; ok {
+			return o.hint("%s", hint)
+		}
 		if near := ktype.Nearest(n.Func, known); len(near) > 0 {
 			return o.hint("did you mean %s?", source.OrList(near))
 		}

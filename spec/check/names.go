@@ -73,6 +73,9 @@ func (b *body) name(n *expr.Ident) operand {
 		return o
 	}
 	f := b.fail(n, "nothing is named %q here", n.Name)
+	if hint := b.foreign(n.Name); hint != "" {
+		return f.hint("%s", hint)
+	}
 	if b.candidate.Has(n.Name) {
 		return f.hint("the probe's argument is args.%s", n.Name)
 	}

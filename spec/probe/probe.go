@@ -112,6 +112,14 @@ const (
 	none                       // nothing
 )
 
+// foreignKinds are words that other tools and libbpf have for kinds of probes.
+var foreignKinds = map[string]string{
+	"kfunc": "fentry", "kretfunc": "fexit", "raw_tracepoint": "rawtracepoint", "raw_tp": "rawtracepoint", "tp_btf": "rawtracepoint",
+	"tp": "tracepoint", "t": "tracepoint", "rt": "rawtracepoint", "k": "kprobe", "kr": "kretprobe", "u": "uprobe", "ur": "uretprobe",
+	"U": "usdt", "p": "profile", "i": "interval", "s": "software", "h": "hardware", "perf_event": "profile", "ksyscall": "syscall",
+	"f": "fentry", "fr": "fexit", "it": "iter",
+}
+
 // laterKinds are bpftrace's probes that this version does not have.
 var laterKinds = map[string]bool{
 	"watchpoint": true, "lsm": true,
@@ -149,7 +157,13 @@ func Find(k *ktype.Kernel, arch, text string) ([]Candidate, error) {
 	case !ok:
 		known := slices.Sorted(maps.Keys(kinds))
 		hint := "one of " + strings.Join(known, ", ")
-		if near := ktype.Nearest(word, known); len(near) > 0 {
+		if same := foreignKinds[word]; same != "" {
+			hint = "it is " + same + " here"
+		} else if name, ok := strings.CutPrefix(text, "sys_enter_"); ok {
+			hint = "syscall:" + name
+		} else if name, ok := strings.CutPrefix(text, "sys_exit_"); ok {
+			hint = "syscall:" + name + ":return"
+		} else if near := ktype.Nearest(word, known); len(near) > 0 {
 			hint = "did you mean " + source.OrList(near) + "?"
 		}
 		return wrong(hint, "no kind of probe is named %q", word)
