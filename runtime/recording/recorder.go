@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,35 +155,39 @@ func (r *Recorder) chunk(last bool) error {
 	if last {
 		r.tap.again()
 	}
-	size := r.decoder.Size()
-	if size > 0 {
-		for at := 0; at < len(r.pending); at += size {
-			r.ask(r.pending[at : at+size])
+	size := max(r.decoder.Size(), 1)
+	if len(r.asking) > 0 {
+		for record := range slices.Chunk(r.pending, size) {
+			if err := r.ask(record); err != nil {
+				return err
+			}
 		}
 	}
 	if err := r.tell(len(r.pending) > 0); err != nil {
 		return err
 	}
-	for size > 0 && len(r.pending) > 0 {
-		n := max(1, min(len(r.pending), usualChunk)/size)
-		r.add(recordsChunk, n, r.pending[:n*size])
-		r.pending = r.pending[n*size:]
+	for records := range slices.Chunk(r.pending, max(usualChunk/size, 1)*size) {
+		r.add(recordsChunk, len(records)/size, records)
 	}
 	r.pending = r.pending[:0]
 	return nil
 }
 
 // ask looks up what the text of a record or row asks for.
-func (r *Recorder) ask(record []byte) {
+func (r *Recorder) ask(record []byte) error {
 	for i := range r.asking {
 		r.scratch = r.asking[i].JSON(r.scratch[:0], record)
 	}
+	if r.tap.fresh.len() < mostFresh {
+		return nil
+	}
+	return r.tell(true)
 }
 
 // tell adds a chunk of what the tap has noted; a clock alone is told when something follows.
 func (r *Recorder) tell(follows bool) error {
 	f := r.tap.Take()
-	if f.empty() || !follows && len(f.Symbols)+len(f.Syscalls)+len(f.Stacks) == 0 {
+	if f.len() == 0 && (f.Clock == nil || !follows) {
 		if f.Clock != nil {
 			r.tap.begun = false
 		}
@@ -218,7 +223,9 @@ func (r *Recorder) chunkReport(at time.Time) error {
 	}
 	if len(r.asking) > 0 {
 		for _, row := range r.table.Rows() {
-			r.ask(row)
+			if err := r.ask(row); err != nil {
+				return err
+			}
 		}
 	}
 	if err := r.tell(true); err != nil {

@@ -63,6 +63,8 @@ const (
 	largestRecord = 16 << 20
 	// usualChunk is where a writer begins another one.
 	usualChunk = 1 << 20
+	// mostFresh is how many names a writer gathers for one chunk, about 100 bytes each.
+	mostFresh = 1 << 14
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -123,9 +125,8 @@ type Facts struct {
 	Stacks   []kept    `json:"stacks,omitempty"`
 }
 
-func (f *Facts) empty() bool {
-	return f.Clock == nil && len(f.Frames) == 0 && len(f.Symbols) == 0 && len(f.Syscalls) == 0 && len(f.Stacks) == 0
-}
+// len counts the names.
+func (f *Facts) len() int { return len(f.Symbols) + len(f.Syscalls) + len(f.Frames) + len(f.Stacks) }
 
 // symbol is the name of a kernel address, "" when it has none.
 type symbol struct {

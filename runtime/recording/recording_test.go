@@ -475,6 +475,52 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestManyNames wants all names of more addresses than are remembered, each in chunks of a
+// size that is read again.
+func TestManyNames(t *testing.T) {
+	p := &plan.Plan{Name: "many", Record: layOut(field("at", address))}
+	w := &world{}
+	env := w.env()
+	env.Symbol = func(address uint64) (string, string, uint64) { return fmt.Sprintf("f%d", address), "", 0 }
+	head := usualHead
+	head.Plan = p
+	path := filepath.Join(t.TempDir(), "recording")
+	r, err := Create(path, head, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var live bytes.Buffer
+	r.Tee(newSink(t, p, env, "csv", &live))
+	const records = mostKnown + 5*mostFresh/2
+	for n := range records {
+		rec := make([]byte, p.Record.Size)
+		binary.NativeEndian.PutUint64(rec[8:], uint64(n%(mostKnown+mostFresh)))
+		if err := r.Write(rec); err != nil {
+			t.Fatal(err)
+		}
+		if n == 3*mostFresh {
+			if err := errors.Join(r.Compose(false), r.Flush()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(r.Compose(true), r.Flush(), r.Close(new(runtime.Account), nil)); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	account, err := play(t, file, "csv", &got)
+	if err != nil || account.Delivered != records {
+		t.Fatalf("%v, %+v", err, account)
+	}
+	if !bytes.Equal(live.Bytes(), got.Bytes()) {
+		t.Error("the replay has other names")
+	}
+}
+
 // TestFullFromTheStart wants a disk without any room told, and no recording.
 func TestFullFromTheStart(t *testing.T) {
 	w := &world{}
