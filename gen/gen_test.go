@@ -115,7 +115,7 @@ func TestObject(t *testing.T) {
 		},
 		{
 			"a huge map", "struct { int (*type)[1]; int (*key_size)[4]; int (*value_size)[4]; int (*max_entries)[1 << 28]; } huge SEC(\".maps\");\nstatic u64 own(u64 x) { return (u64) bpf_map_lookup_elem(&huge, &x); }\n",
-			"t.yaml:6:3: map huge is of 18432 MiB, more than 1024",
+			"t.yaml:6:3: map huge is of 18432 MiB, more than 1152",
 		},
 		{
 			"a function that is missing", "u64 missing(u64 x);\nstatic u64 own(u64 x) { return missing(x); }\n",

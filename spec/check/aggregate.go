@@ -349,6 +349,8 @@ func (b *body) total(n *expr.Ident) (operand, bool) {
 				return b.fail(n, "%s is made of aggregates: it is known when a row is made, not here", n.Name), true
 			case col == b.counting:
 				return b.fail(n, "%s cannot be made of itself", n.Name), true
+			case !b.counts(n, b.sizes[n.Name]):
+				return operand{}, true
 			default:
 				return value(out.expr), true
 			}
@@ -384,7 +386,7 @@ func (b *body) compute(f spec.Field, col *column, o operand) {
 			b.fail(whole(b.scalar), "aggregates are for + - * / and %% alone, with each other and with constants")
 			return
 		}
-		b.fields[f.Name.Value+one.suffix] = value(one.expr)
+		b.fields[f.Name.Value+one.suffix], b.sizes[f.Name.Value+one.suffix] = value(one.expr), b.parts
 	}
 	text := func(list []output) string {
 		var s strings.Builder

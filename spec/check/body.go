@@ -27,6 +27,7 @@ type body struct {
 
 	duty     *duty
 	fields   map[string]operand // by name, those that stand before
+	wrong    map[string]bool    // fields of which something was said: what is made of them stays silent
 	args     []probe.Param      // those used, in order of first use
 	filters  []plan.Filter
 	assigns  []plan.Assign // Field is an index into the checker's columns
@@ -41,6 +42,8 @@ type body struct {
 	opened   bool     // the span's end: what it kept can be read
 	expanded []output // the columns of quantiles(), when that is what was inferred last
 	letting  int      // 1 + the index of the name whose expression is inferred, or 0
+	parts    int      // of the expression so far, with what its names stand for
+	allParts int      // of all expressions so far
 	pending  bool     // while learning: something was read whose type is not known yet
 
 	mentioned map[string]bool // params of the expression: true when it needs the flag
@@ -103,6 +106,9 @@ func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
 	}
 	b.scalar, b.line = s, b.lineOf(s)
 	b.mentioned = map[string]bool{}
+	if b.letting == 0 {
+		b.parts = 0
+	}
 	n, err := b.parse(s)
 	if err != nil {
 		b.fail(err, "%s", err.Message).hint("%s", err.Hint)
@@ -115,7 +121,7 @@ func (b *body) enter(s spec.Scalar) (expr.Node, bool) {
 // check checks what the duty is made of. Fields come first, since filters and saves may
 // speak of them by name.
 func (b *body) check() {
-	b.fields = map[string]operand{}
+	b.fields, b.wrong = map[string]operand{}, map[string]bool{}
 	b.step()
 	for _, f := range b.duty.fields {
 		b.field(f)
@@ -145,13 +151,14 @@ func (b *body) field(f spec.Field) {
 		return
 	}
 	if !ok {
+		b.wrong[f.Name.Value] = true
 		return
 	}
 	if column != nil && counted {
 		b.compute(f, column, o)
 		return
 	}
-	b.fields[f.Name.Value] = o
+	b.fields[f.Name.Value], b.sizes[f.Name.Value] = o, b.parts
 	b.assigns = append(b.assigns, plan.Assign{Field: i, Expr: o.expr, Line: b.line})
 	b.names = append(b.names, o.enum)
 }
@@ -167,7 +174,7 @@ func (b *body) fieldValue(f spec.Field) (operand, bool) {
 func (b *body) keptValue(f spec.Field) (operand, bool) {
 	var o operand
 	if f.Text.Given() {
-		b.scalar, b.line = f.Text, b.lineOf(f.Text)
+		b.scalar, b.line, b.parts = f.Text, b.lineOf(f.Text), 1
 		o = b.constantText(f.Text.Value)
 	} else {
 		n, ok := b.enter(f.Expr)

@@ -50,8 +50,10 @@ type checker struct {
 	escape      map[string]ownFunction
 	parsed      map[source.Span]parsed
 	enums       map[*ktype.Enum]int
+	sizes       map[string]int // of fields: the parts of their expressions
 
 	sites       []*site
+	spellings   int // probes and alternatives
 	columns     []*column
 	maps        []*entries   // state and span, in the order of plan.Maps
 	span        *spanState   // or nil
@@ -81,6 +83,7 @@ var passes = []func(*checker){
 	(*checker).trace,
 	(*checker).send,
 	(*checker).limit,
+	(*checker).weigh,
 	(*checker).reserve,
 	(*checker).unusedNames,
 	(*checker).lint,
@@ -91,7 +94,7 @@ var passes = []func(*checker){
 // plan is nil when any of them is an error.
 func Check(doc *spec.Document, found *source.Diagnostics, kernel *ktype.Kernel, o Options) (*plan.Plan, *source.Diagnostics) {
 	c := &checker{doc: doc, kernel: kernel, arch: o.Arch, options: o, diags: found,
-		plan: new(plan.Plan), parsed: map[source.Span]parsed{}, enums: map[*ktype.Enum]int{}, misdeclared: map[string]bool{}}
+		plan: new(plan.Plan), parsed: map[source.Span]parsed{}, sizes: map[string]int{}, enums: map[*ktype.Enum]int{}, misdeclared: map[string]bool{}}
 	for _, pass := range passes {
 		pass(c)
 	}

@@ -154,3 +154,66 @@ func readText(t testing.TB, path string) string {
 	}
 	return string(text)
 }
+
+// A short spec cannot make an expression of any length: names stand for expressions of names
+// that stand for expressions.
+func TestLongExpressions(t *testing.T) {
+	double := func(key, first string, n int) string {
+		text := key + ":\n  f0: " + first + "\n"
+		for i := 1; i <= n; i++ {
+			text += fmt.Sprintf("  f%d: f%d + f%d\n", i, i-1, i-1)
+		}
+		return text
+	}
+	wide := double("fields", "pid", 10)
+	for i := range 20 {
+		wide += fmt.Sprintf("  g%d: f10 + 1\n", i)
+	}
+	const counted = "channel: map\n"
+	for _, test := range []struct{ name, text, want string }{
+		{"fields", double("fields", "pid", 60), "15:14: with what its names stand for, this expression has more than 4096 parts"},
+		{"fields of aggregates", double("fields", "count()", 60) + counted, "15:14: with what its names stand for, this expression has more than 4096 parts"},
+		{"let", double("let", "pid", 60) + "fields: {a: f60}\n", "6:12: with what its names stand for, this expression has more than 4096 parts"},
+		{"defaults", "fields:\n  a: " + strings.Repeat("(args.fd ?? ", 60) + "1" + strings.Repeat(")", 60) + "\n", ""},
+		{"many fields", wide, "with what their names stand for, the expressions of rawtracepoint:sched_process_exit have more than 65536 parts"},
+		{"no more than that", double("fields", "pid", 10), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, diags := checkText(t, "x.yaml", "name: x\nprobe: rawtracepoint:sched_process_exit\n"+test.text)
+			got := ""
+			for _, d := range diags.All() {
+				if d.Severity == source.Error && got == "" {
+					at := diags.File.Position(d.Span.Start)
+					got = fmt.Sprintf("%d:%d: %s", at.Line, at.Column, d.Message)
+				}
+			}
+			if !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// Each alternative costs a look through the kernel's types, so there are not any number.
+func TestManyAlternatives(t *testing.T) {
+	many := func(n int, separator string) string {
+		return strings.TrimSuffix(strings.Repeat("syscall:close"+separator, n), separator)
+	}
+	for text, want := range map[string]string{
+		many(64, " | "):              "",
+		many(65, " | "):              "2:1032: that are more than 64 alternatives of a probe",
+		many(5000, " | "):            "2:1032: that are more than 64 alternatives of a probe",
+		"[" + many(1025, ", ") + "]": "2:15369: that are more than 1024 probes and alternatives",
+		"[" + many(40, " | ") + ", " + many(900, ", ") + "]": "",
+	} {
+		_, diags := checkText(t, "x.yaml", "name: x\nprobe: "+text+"\nfields: {a: args.fd}\n")
+		var got []string
+		for _, d := range diags.All() {
+			at := diags.File.Position(d.Span.Start)
+			got = append(got, fmt.Sprintf("%d:%d: %s", at.Line, at.Column, d.Message))
+		}
+		if strings.Join(got, "\n") != want {
+			t.Errorf("%.40s… of %d bytes: got %q, want %q", text, len(text), got, want)
+		}
+	}
+}

@@ -26,6 +26,9 @@ var (
 // infer gives n its type and its form in the plan. A mistake is reported once, where
 // it is; what is built on it stays silent.
 func (b *body) infer(n expr.Node) operand {
+	if !b.counts(n, 1) {
+		return operand{}
+	}
 	switch n := n.(type) {
 	case *expr.Paren:
 		return b.infer(n.X)
@@ -64,6 +67,30 @@ func (b *body) infer(n expr.Node) operand {
 		}
 	}
 	return operand{}
+}
+
+// What names stand for is put in their place, so that a short spec can make a very long
+// expression: each of f1: f0 + f0, f2: f1 + f1 is twice the one before.
+const (
+	mostParts     = 4096  // of one expression: names, numbers and operators
+	mostBodyParts = 65536 // of all expressions of a probe
+)
+
+// counts adds to the parts of the expression that is being inferred, and complains once when
+// they are too many; the rest of it is not looked at then.
+func (b *body) counts(n expr.Node, parts int) bool {
+	before, all := b.parts, b.allParts
+	b.parts, b.allParts = b.parts+parts, b.allParts+parts
+	switch {
+	case b.parts <= mostParts && b.allParts <= mostBodyParts:
+		return true
+	case before > mostParts || all > mostBodyParts: // said
+	case b.parts > mostParts:
+		b.fail(n, "with what its names stand for, this expression has more than %d parts", mostParts)
+	default:
+		b.fail(n, "with what their names stand for, the expressions of %s have more than %d parts", b.probe.Name, mostBodyParts)
+	}
+	return false
 }
 
 // inferValue is infer for where a value is wanted: a place is read.

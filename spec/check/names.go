@@ -16,6 +16,9 @@ import (
 // shadows a kernel constant.
 func (b *body) name(n *expr.Ident) operand {
 	if o, ok := b.fields[n.Name]; ok && (b.overRows() || !o.counted()) {
+		if !b.counts(n, b.sizes[n.Name]) {
+			return operand{}
+		}
 		b.warnContext(n, o.expr)
 		return o
 	}
@@ -71,6 +74,9 @@ func (b *body) name(n *expr.Ident) operand {
 	}
 	if o, ok := b.total(n); ok {
 		return o
+	}
+	if b.wrong[n.Name] {
+		return operand{}
 	}
 	f := b.fail(n, "nothing is named %q here", n.Name)
 	if hint := b.foreign(n.Name); hint != "" {

@@ -155,6 +155,13 @@ func cutLast(text, separator string) (before, after string, found bool) {
 	return strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+len(separator):]), true
 }
 
+// Each alternative is looked for among the kernel's types, and all that is to be done at a
+// probe is checked against it.
+const (
+	mostAlternatives = 64   // of a probe
+	mostSpellings    = 1024 // of all probes
+)
+
 // alternatives are the spellings between the bars of a probe `a | b`, with the values of
 // params in them; none, which may end them, is not among them. One that lacks a value is
 // left out, after a complaint.
@@ -165,10 +172,21 @@ func (c *checker) alternatives(s spec.Scalar) []alternative {
 	}
 	var list []alternative
 	at := 0
-	for _, part := range strings.Split(text, "|") {
+	for i, part := range strings.Split(text, "|") {
 		text := strings.TrimSpace(part)
 		start := at + strings.Index(part, text)
 		one := alternative{text, source.Span{Start: start, End: start + len(text)}}
+		c.spellings++
+		switch {
+		case c.spellings > mostSpellings:
+			if c.spellings == mostSpellings+1 {
+				c.diags.Errorf(s.At(one.span), "that are more than %d probes and alternatives", mostSpellings)
+			}
+			return nil
+		case i == mostAlternatives:
+			c.diags.Errorf(s.At(one.span), "that are more than %d alternatives of a probe", mostAlternatives)
+			return nil
+		}
 		if text == noProbe {
 			c.diags.Errorf(s.At(one.span), "none stands last, behind what it is there for").Hint = "probe: syscall:openat2 | none"
 		} else if c.substitute(s, &one) {

@@ -37,6 +37,9 @@ const (
 	// largestValue bounds a key or a value, and with that what one call of a helper copies:
 	// a histogram of the most buckets has 32 KiB, a program's variables hardly more.
 	largestValue = 1 << 20
+	// mostMemory bounds all maps together, in bytes: those of the plan, and an eighth for what
+	// a tracer keeps beside them.
+	mostMemory = plan.MostMemory + plan.MostMemory/8
 	// mostMaps bounds how many maps an object has: the kernel takes 64 in one program
 	// (MAX_USED_MAPS, include/linux/bpf_verifier.h).
 	mostMaps = 256
@@ -58,9 +61,13 @@ func vetMaps(all map[string]*ebpf.MapSpec, p *plan.Plan) (list []Finding) {
 		case m.KeySize > largestValue || m.ValueSize > largestValue:
 			list = append(list, found("map %s has keys of %d and values of %d bytes, more than %d", name, m.KeySize, m.ValueSize, largestValue))
 		default:
-			size := (overhead + uint64(m.KeySize) + uint64(m.ValueSize)) * uint64(m.MaxEntries)
-			if size > plan.MostMemory {
-				list = append(list, found("map %s is of %d MiB, more than %d", name, size>>20, plan.MostMemory>>20))
+			key := uint64(m.KeySize)
+			if m.Type == ebpf.Array || m.Type == ebpf.PerCPUArray {
+				key = 0 // the entry's place
+			}
+			size := (overhead + key + uint64(m.ValueSize)) * uint64(m.MaxEntries)
+			if size > mostMemory {
+				list = append(list, found("map %s is of %d MiB, more than %d", name, size>>20, mostMemory>>20))
 			}
 			total += size
 		}
@@ -71,8 +78,8 @@ func vetMaps(all map[string]*ebpf.MapSpec, p *plan.Plan) (list []Finding) {
 	switch {
 	case len(all) > mostMaps:
 		list = append(list, found("%d maps, more than %d", len(all), mostMaps))
-	case len(list) == 0 && total > plan.MostMemory:
-		list = append(list, found("the maps are of %d MiB together, more than %d", total>>20, plan.MostMemory>>20))
+	case len(list) == 0 && total > mostMemory:
+		list = append(list, found("the maps are of %d MiB together, more than %d", total>>20, mostMemory>>20))
 	}
 	return list
 }

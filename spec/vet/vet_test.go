@@ -122,13 +122,13 @@ func TestObject(t *testing.T) {
 		{"a user's ring", edited(func(m *ebpf.MapSpec) { m.Type = ebpf.UserRingbuf }), "map m is a UserRingbuf"},
 		{"a pinned map", edited(func(m *ebpf.MapSpec) { m.Pinning = ebpf.PinByName }), "map m is pinned, which would outlive the tracer"},
 		{"flags of a map", edited(func(m *ebpf.MapSpec) { m.Flags = 1 << 16 }), "map m has the flags 0x10000"},
-		{"a large map", edited(func(m *ebpf.MapSpec) { m.MaxEntries = 1 << 25 }), "map m is of 2432 MiB, more than 1024"},
+		{"a large map", edited(func(m *ebpf.MapSpec) { m.MaxEntries = 1 << 25 }), "map m is of 2432 MiB, more than 1152"},
 		{"a large value", edited(func(m *ebpf.MapSpec) { m.ValueSize, m.KeySize = 1<<32-1, 1<<32-1 }), "map m has keys of 4294967295 and values of 4294967295 bytes, more than 1048576"},
 		{"many maps of some size", func(s *ebpf.CollectionSpec, _ *plan.Plan, _ *ebpf.ProgramSpec) {
-			for _, name := range []string{"a", "b", "c", "d"} {
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
 				s.Maps[name] = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: 1 << 28}
 			}
-		}, "the maps are of 1024 MiB together, more than 1024"},
+		}, "the maps are of 1280 MiB together, more than 1152"},
 		{"a large perf buffer", func(_ *ebpf.CollectionSpec, p *plan.Plan, _ *ebpf.ProgramSpec) {
 			p.Channel = plan.Channel{Kind: plan.Perfbuf, Size: 1 << 31}
 		}, "the maps are of 2048 MiB together"},
