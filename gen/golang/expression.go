@@ -59,7 +59,7 @@ func (x *expression) print(e *plan.Expr) (*jen.Statement, error) {
 // operand is print for an operator's side.
 func (x *expression) operand(e *plan.Expr) (*jen.Statement, error) {
 	value, err := x.print(e)
-	if err == nil && (e.Op == plan.OpBinary || e.Op == plan.OpUnary || e.Op == plan.OpCast && e.Type.Kind == plan.Bool) {
+	if err == nil && (e.Op == plan.OpBinary && e.Name != "min" && e.Name != "max" || e.Op == plan.OpUnary || e.Op == plan.OpCast && e.Type.Kind == plan.Bool) {
 		value = jen.Parens(value)
 	}
 	return value, err
@@ -175,6 +175,9 @@ func (x *expression) binary(e *plan.Expr) (*jen.Statement, error) {
 		return left.Op(e.Name).Parens(jen.Uint64().Call(right).Op("&").Lit(mask)), nil
 	}
 	value := left.Op(e.Name).Add(right)
+	if e.Name == "min" || e.Name == "max" {
+		value = jen.Id(e.Name).Call(left, right)
+	}
 	if float && !comparisons[e.Name] {
 		x.g.has["finite"] = true
 		x.when = append(x.when, jen.Id("finite").Call(value.Clone()))

@@ -13,18 +13,20 @@ var integers = map[string]struct {
 	unsigned func(x, y uint64) (uint64, bool)
 	signed   func(x, y int64) (uint64, bool) // nil where it is the same
 }{
-	"*":  {func(x, y uint64) (uint64, bool) { return x * y, true }, nil},
-	"+":  {func(x, y uint64) (uint64, bool) { return x + y, true }, nil},
-	"-":  {func(x, y uint64) (uint64, bool) { return x - y, true }, nil},
-	"&":  {func(x, y uint64) (uint64, bool) { return x & y, true }, nil},
-	"|":  {func(x, y uint64) (uint64, bool) { return x | y, true }, nil},
-	"^":  {func(x, y uint64) (uint64, bool) { return x ^ y, true }, nil},
-	"==": {func(x, y uint64) (uint64, bool) { return truth(x == y), true }, nil},
-	"!=": {func(x, y uint64) (uint64, bool) { return truth(x != y), true }, nil},
-	"<":  {func(x, y uint64) (uint64, bool) { return truth(x < y), true }, func(x, y int64) (uint64, bool) { return truth(x < y), true }},
-	"<=": {func(x, y uint64) (uint64, bool) { return truth(x <= y), true }, func(x, y int64) (uint64, bool) { return truth(x <= y), true }},
-	">":  {func(x, y uint64) (uint64, bool) { return truth(x > y), true }, func(x, y int64) (uint64, bool) { return truth(x > y), true }},
-	">=": {func(x, y uint64) (uint64, bool) { return truth(x >= y), true }, func(x, y int64) (uint64, bool) { return truth(x >= y), true }},
+	"*":   {func(x, y uint64) (uint64, bool) { return x * y, true }, nil},
+	"+":   {func(x, y uint64) (uint64, bool) { return x + y, true }, nil},
+	"-":   {func(x, y uint64) (uint64, bool) { return x - y, true }, nil},
+	"&":   {func(x, y uint64) (uint64, bool) { return x & y, true }, nil},
+	"|":   {func(x, y uint64) (uint64, bool) { return x | y, true }, nil},
+	"^":   {func(x, y uint64) (uint64, bool) { return x ^ y, true }, nil},
+	"==":  {func(x, y uint64) (uint64, bool) { return truth(x == y), true }, nil},
+	"!=":  {func(x, y uint64) (uint64, bool) { return truth(x != y), true }, nil},
+	"<":   {func(x, y uint64) (uint64, bool) { return truth(x < y), true }, func(x, y int64) (uint64, bool) { return truth(x < y), true }},
+	"<=":  {func(x, y uint64) (uint64, bool) { return truth(x <= y), true }, func(x, y int64) (uint64, bool) { return truth(x <= y), true }},
+	">":   {func(x, y uint64) (uint64, bool) { return truth(x > y), true }, func(x, y int64) (uint64, bool) { return truth(x > y), true }},
+	">=":  {func(x, y uint64) (uint64, bool) { return truth(x >= y), true }, func(x, y int64) (uint64, bool) { return truth(x >= y), true }},
+	"min": {func(x, y uint64) (uint64, bool) { return min(x, y), true }, func(x, y int64) (uint64, bool) { return uint64(min(x, y)), true }},
+	"max": {func(x, y uint64) (uint64, bool) { return max(x, y), true }, func(x, y int64) (uint64, bool) { return uint64(max(x, y)), true }},
 	"/": {
 		func(x, y uint64) (uint64, bool) { return x / max(y, 1), y != 0 },
 		func(x, y int64) (uint64, bool) {
@@ -47,16 +49,18 @@ var integers = map[string]struct {
 
 // floats holds the operators on floats; comparisons give 0 or 1 and not a float.
 var floats = map[string]func(x, y float64) (uint64, bool){
-	"*":  func(x, y float64) (uint64, bool) { return float(x * y) },
-	"/":  func(x, y float64) (uint64, bool) { return float(x / y) },
-	"+":  func(x, y float64) (uint64, bool) { return float(x + y) },
-	"-":  func(x, y float64) (uint64, bool) { return float(x - y) },
-	"==": func(x, y float64) (uint64, bool) { return truth(x == y), true },
-	"!=": func(x, y float64) (uint64, bool) { return truth(x != y), true },
-	"<":  func(x, y float64) (uint64, bool) { return truth(x < y), true },
-	"<=": func(x, y float64) (uint64, bool) { return truth(x <= y), true },
-	">":  func(x, y float64) (uint64, bool) { return truth(x > y), true },
-	">=": func(x, y float64) (uint64, bool) { return truth(x >= y), true },
+	"*":   func(x, y float64) (uint64, bool) { return float(x * y) },
+	"/":   func(x, y float64) (uint64, bool) { return float(x / y) },
+	"+":   func(x, y float64) (uint64, bool) { return float(x + y) },
+	"-":   func(x, y float64) (uint64, bool) { return float(x - y) },
+	"min": func(x, y float64) (uint64, bool) { return float(min(x, y)) },
+	"max": func(x, y float64) (uint64, bool) { return float(max(x, y)) },
+	"==":  func(x, y float64) (uint64, bool) { return truth(x == y), true },
+	"!=":  func(x, y float64) (uint64, bool) { return truth(x != y), true },
+	"<":   func(x, y float64) (uint64, bool) { return truth(x < y), true },
+	"<=":  func(x, y float64) (uint64, bool) { return truth(x <= y), true },
+	">":   func(x, y float64) (uint64, bool) { return truth(x > y), true },
+	">=":  func(x, y float64) (uint64, bool) { return truth(x >= y), true },
 }
 
 // dyadic computes an operator on two terms. The checker has brought both operands to one

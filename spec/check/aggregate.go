@@ -312,8 +312,8 @@ func (b *body) overCells(n *expr.Binary, x, y operand) operand {
 		}
 	}
 	switch fraction := x.expr.Type.Kind == plan.Float || y.expr.Type.Kind == plan.Float; {
-	case !strings.Contains("+-*/%", n.Op):
-		return b.fail(n.OpAt, "%s is not for aggregates: + - * / and %% are", n.Op)
+	case !slices.Contains([]string{"+", "-", "*", "/", "%", "min", "max"}, n.Op):
+		return b.fail(n.OpAt, "%s is not for aggregates: + - * / %% min and max are", n.Op)
 	case n.Op == "%" && fraction:
 		return b.fail(n.OpAt, "%% is of whole numbers: a mean and a quotient are none")
 	}
@@ -321,7 +321,11 @@ func (b *body) overCells(n *expr.Binary, x, y operand) operand {
 	if n.Op == "/" || x.expr.Type.Kind == plan.Float || y.expr.Type.Kind == plan.Float {
 		t = float
 	}
-	t.Meaning = combine(n.Op, x.expr.Type.Meaning, y.expr.Type.Meaning)
+	op := n.Op
+	if op == "min" || op == "max" {
+		op = "+"
+	}
+	t.Meaning = combine(op, x.expr.Type.Meaning, y.expr.Type.Meaning)
 	return value(plan.Expr{Op: plan.OpBinary, Type: t, Line: b.line, Name: n.Op, Args: []plan.Expr{b.convert(x.expr, t), b.convert(y.expr, t)}})
 }
 
@@ -383,7 +387,7 @@ func (b *body) compute(f spec.Field, col *column, o operand) {
 	b.expanded = nil
 	for _, one := range outputs {
 		if !computable(one.expr) {
-			b.fail(whole(b.scalar), "aggregates are for + - * / and %% alone, with each other and with constants")
+			b.fail(whole(b.scalar), "aggregates are for + - * / %% min and max alone, with each other and with constants")
 			return
 		}
 		b.fields[f.Name.Value+one.suffix], b.sizes[f.Name.Value+one.suffix] = value(one.expr), b.parts

@@ -295,7 +295,11 @@ func (b *body) socket(n *expr.Call) operand {
 
 // numeric infers an argument that has to be a number.
 func (b *body) numeric(n expr.Node, what string) (operand, bool) {
-	o := b.inferValue(n)
+	return b.numericOf(n, b.inferValue(n), what)
+}
+
+// numericOf makes sure that an argument is a number.
+func (b *body) numericOf(n expr.Node, o operand, what string) (operand, bool) {
 	if !o.valid {
 		return o, false
 	}
@@ -304,7 +308,7 @@ func (b *body) numeric(n expr.Node, what string) (operand, bool) {
 		return o, false
 	}
 	if o.counted() {
-		b.fail(n, "%s is an aggregate: %s is not for those, + - * / and %% are", expr.Print(n), what)
+		b.fail(n, "%s is an aggregate: %s is not for those, + - * / %% min and max are", expr.Print(n), what)
 		return o, false
 	}
 	return o, true
@@ -415,8 +419,12 @@ func (b *body) extreme(n *expr.Call) operand {
 	if len(n.Args) == 1 {
 		return b.leastOrGreatest(n)
 	}
-	x, okx := b.numeric(n.Args[0], n.Func)
-	y, oky := b.numeric(n.Args[1], n.Func)
+	x, y := b.inferValue(n.Args[0]), b.inferValue(n.Args[1])
+	if x.valid && y.valid && (x.counted() || y.counted()) {
+		return b.overCells(&expr.Binary{At: n.At, Op: n.Func, OpAt: n.FuncAt, X: n.Args[0], Y: n.Args[1]}, x, y)
+	}
+	x, okx := b.numericOf(n.Args[0], x, n.Func)
+	y, oky := b.numericOf(n.Args[1], y, n.Func)
 	if !okx || !oky {
 		return operand{}
 	}
