@@ -121,6 +121,7 @@ func TestPrograms(t *testing.T) {
 	for name := range programs {
 		t.Run(name, func(t *testing.T) { program(t, name) })
 	}
+	t.Run("ext4", func(t *testing.T) { ext4(t) })
 }
 
 // process is a program under test that runs.

@@ -61,7 +61,16 @@ func loopDevice(ctx context.Context, file string) (device string, end func() err
 	if err := os.WriteFile(file, make([]byte, diskSize), 0o600); err != nil {
 		return "", nil, err
 	}
-	backing, err := os.Open(file)
+	return attachLoop(ctx, file, os.O_RDONLY)
+}
+
+// attachLoop makes a disk of a file, to read or, with O_RDWR, to write too.
+func attachLoop(ctx context.Context, file string, mode int) (device string, end func() error, err error) {
+	flags := uint32(unix.LO_FLAGS_AUTOCLEAR)
+	if mode == os.O_RDONLY {
+		flags |= unix.LO_FLAGS_READ_ONLY
+	}
+	backing, err := os.OpenFile(file, mode, 0)
 	if err != nil {
 		return "", nil, err
 	}
@@ -79,13 +88,13 @@ func loopDevice(ctx context.Context, file string) (device string, end func() err
 			return false, fmt.Errorf("LOOP_CTL_GET_FREE: %w", err)
 		}
 		device = fmt.Sprintf("/dev/loop%d", number)
-		if loop, err = os.Open(device); err != nil {
+		if loop, err = os.OpenFile(device, mode, 0); err != nil {
 			return false, err
 		}
 		err = unix.IoctlLoopConfigure(int(loop.Fd()), &unix.LoopConfig{
 			Fd:   uint32(backing.Fd()),
 			Size: diskBlock,
-			Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_READ_ONLY | unix.LO_FLAGS_AUTOCLEAR},
+			Info: unix.LoopInfo64{Flags: flags},
 		})
 		if err == nil {
 			return true, nil

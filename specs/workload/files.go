@@ -31,7 +31,12 @@ var statCalls = []func(path string) error{
 // and the thread makes no others but those that lead to a status. All is in a temporary
 // directory that is removed at the end.
 func Files(ctx context.Context, comm string, n int) (made []File, err error) {
-	dir, err := os.MkdirTemp("", "ebgen-files-")
+	return FilesIn(ctx, "", comm, n)
+}
+
+// FilesIn is Files with the temporary directory in another one.
+func FilesIn(ctx context.Context, parent, comm string, n int) (made []File, err error) {
+	dir, err := os.MkdirTemp(parent, "ebgen-files-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for files: %w", err)
 	}
