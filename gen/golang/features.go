@@ -48,6 +48,10 @@ func featuresOf(p *plan.Plan) features {
 			}
 		}
 	}
+	has["members"] = len(Structs(p)) > 0
+	has["arguments"] = slices.ContainsFunc(p.Probes, func(probe plan.Probe) bool {
+		return slices.ContainsFunc(carried(probe), func(a plan.Attachment) bool { _, args := Arguments(p, a); return len(args) > 0 })
+	})
 	for i := range p.Bodies {
 		walkBody(&p.Bodies[i], func(e *plan.Expr) {
 			if e.Op == plan.OpBuiltin && e.Name == "elapsed" {

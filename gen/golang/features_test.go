@@ -36,7 +36,8 @@ func TestKeep(t *testing.T) {
 func TestRegions(t *testing.T) {
 	known := map[string]bool{}
 	for _, name := range append(valueFeatures, "ring", "flag", "tallies", "left", "owners", "elapsed", "iteratorrecords", "iteratorsalone", "iteratortakes",
-		"iteratorrows", "double", "keyed", "onerow", "percpu", "lrutable", "singles", "lists", "texts", "durations", "addresses", "networks") {
+		"iteratorrows", "double", "keyed", "onerow", "percpu", "lrutable", "singles", "lists", "texts", "durations", "addresses", "networks",
+		"fit", "members", "arguments") {
 		known[name] = true
 	}
 	for _, list := range kindFeatures {

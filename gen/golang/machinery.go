@@ -22,6 +22,7 @@ const machineryDir = "internal/machinery"
 var machineryNeeds = []struct{ file, feature string }{
 	{"attach.go", ""},
 	{"kernel.go", ""},
+	{"fit.go", "fit"},
 	{"iterate.go", "iterator"},
 	{"params.go", "params"},
 	{"ring.go", "ring"},
@@ -36,6 +37,7 @@ var valueFeatures = []string{"ip", "flow", "instant", "result", "histogram", "fl
 func (g *printer) machinery() ([]File, error) {
 	g.has["iterator"] = g.has["anyiterator"] || g.has["owners"]
 	g.has["params"] = len(settable(g.Plan)) > 0
+	g.has["fit"] = g.has["members"] || g.has["arguments"]
 	g.has["values"] = slices.ContainsFunc(valueFeatures, func(name string) bool { return g.has[name] })
 	var files []File
 	for _, one := range machineryNeeds {

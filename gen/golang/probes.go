@@ -30,11 +30,20 @@ func (g *printer) printProbes(f *jen.File) {
 		f.Const().Id("ownerSweep").Op("=").Lit(o.Sweep)
 		f.Line()
 	}
-	f.Comment("kernelStructs is what is read of the kernel's types.")
-	f.Var().Id("kernelStructs").Op("=").Index().String().ValuesFunc(func(v *jen.Group) {
-		for _, s := range g.Plan.Structs {
-			v.Lit(s.Name)
+	structs := Structs(g.Plan)
+	if len(structs) == 0 {
+		return
+	}
+	f.Comment("kernelStructs is what is taken for granted of the kernel's types.")
+	f.Var().Id("kernelStructs").Op("=").Index().Id("kernelStruct").ValuesFunc(func(v *jen.Group) {
+		for _, s := range structs {
+			v.Line().Values(jen.Lit(s.Tag), jen.Lit(s.Size), jen.Index().Index(jen.Lit(2)).String().ValuesFunc(func(v *jen.Group) {
+				for _, m := range s.Members {
+					v.Values(jen.Lit(m[0]), jen.Lit(m[1]))
+				}
+			}))
 		}
+		v.Line()
 	})
 	f.Line()
 }
@@ -45,7 +54,11 @@ func (g *printer) probeList(probes []plan.Probe) *jen.Statement {
 			entry := []jen.Code{keyed("name", jen.Lit(p.Name))}
 			entry = append(entry, keyed("alternatives", jen.Index().Id("alternative").ValuesFunc(func(a *jen.Group) {
 				for _, one := range carried(p) {
-					a.Line().Values(jen.Lit(fmt.Sprintf("%s:%s", one.Kind, one.Target)), jen.Lit(one.Program), g.attacher(one))
+					entry := []jen.Code{jen.Lit(fmt.Sprintf("%s:%s", one.Kind, one.Target)), jen.Lit(one.Program), g.attacher(one)}
+					if g.has["arguments"] {
+						entry = append(entry, g.arguments(one)...)
+					}
+					a.Line().Values(entry...)
 				}
 				a.Line()
 			})))

@@ -86,6 +86,10 @@ type alternative struct {
 	name    string // KIND:TARGET
 	program string
 	attach  func(*ebpf.Program) (io.Closer, error)
+	//ebgen:if arguments
+	function  string // of the kernel, that has the arguments
+	arguments []argument
+	//ebgen:end
 }
 
 // Load puts the tracer into the kernel and attaches it: of each probe the first alternative
@@ -127,6 +131,11 @@ func Load(ctx context.Context, params Params) (_ *Tracer, err error) {
 	if err := t.mapGlobals(); err != nil {
 		return nil, err
 	}
+	//ebgen:if members
+	if err := t.fits(); err != nil {
+		return nil, fmt.Errorf("the package was not made for this kernel: %w", err)
+	}
+	//ebgen:end
 	//ebgen:if ring
 	if err := t.ring.open(t.maps["events"], t.flag("idle")); err != nil {
 		return nil, err
@@ -217,6 +226,11 @@ func (t *Tracer) attach(ctx context.Context, p *probe) error {
 }
 
 func (t *Tracer) attachOne(a *alternative) error {
+	//ebgen:if arguments
+	if err := t.passes(a); err != nil {
+		return err
+	}
+	//ebgen:end
 	program, err := t.load(a.program)
 	if err != nil {
 		return err
@@ -266,11 +280,13 @@ func (t *Tracer) kernelTypes() *btf.Spec {
 	if err != nil {
 		return nil // what needs them will say so
 	}
-	for _, name := range kernelStructs {
-		if _, err := types.AnyTypesByName(name); err != nil {
+	//ebgen:if members
+	for i := range kernelStructs {
+		if _, err := types.AnyTypesByName(kernelStructs[i].tag); err != nil {
 			return nil
 		}
 	}
+	//ebgen:end
 	return types
 }
 

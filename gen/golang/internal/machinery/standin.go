@@ -15,7 +15,7 @@ import (
 
 var (
 	object        []byte
-	kernelStructs []string
+	kernelStructs []kernelStruct
 	probes        = []probe{{alternatives: []alternative{
 		{attach: rawTracepoint("")},
 		{attach: tracepoint("", "")},
