@@ -43,6 +43,7 @@ type Account struct {
 	Unrecorded  uint64 // records, or entries of a table, that a recording of the run does not have; see package recording
 
 	Reports uint64       // of a table: reports made; 0 for a tracer of records
+	Cut     uint64       // of a table: rows of these reports that top left out
 	Late    uint64       // intervals that have no report of their own, the one before having taken too long; the next one has their events
 	Maps    []MapAccount // in the plan's order
 	Full    string       // the map that ended the run
@@ -66,6 +67,7 @@ type MapAccount struct {
 	Evicted  uint64 // entries that made room for others
 
 	// Of a span:
+	Chosen    bool   // starts have a filter, so that ends of what it leaves out are usual
 	Unmatched uint64 // ends without a start
 	Restarted uint64 // starts of a span that was open: the start before has no end
 	Cancelled uint64 // spans ended by cancel
@@ -136,8 +138,12 @@ func (a *Account) remarks() []loss {
 	rows := []loss{a.late()}
 	for i := range a.Maps {
 		m := &a.Maps[i]
+		why := ": it came before the tracer or while that ended, or is among the losses"
+		if m.Chosen {
+			why = ", which is no loss: the filter of the start leaves out what they end"
+		}
 		rows = append(rows,
-			loss{m.Unmatched, "end", "without a start (" + m.Name + ")", ": it came before the tracer or while that ended, was filtered out or is among the losses"},
+			loss{m.Unmatched, "end", "without a start (" + m.Name + ")", why},
 			loss{m.Restarted, "start", "without an end (" + m.Name + ")", ": the same key started again"},
 			loss{m.Cancelled, "span", "cancelled (" + m.Name + ")", ""},
 			loss{m.Open, "span", "still open at the end (" + m.Name + ")", ""},
@@ -173,7 +179,11 @@ func nonzero(rows []loss) []string {
 func (a *Account) Lines() []string {
 	lines := []string{number(a.Delivered, "record")}
 	if a.Reports > 0 {
-		lines[0] = number(a.Delivered, "row") + " in " + number(a.Reports, "report")
+		rows := number(a.Delivered, "row")
+		if a.Cut > 0 {
+			rows = fmt.Sprintf("%d of %s", a.Delivered, number(a.Delivered+a.LostSink+a.Cut, "row"))
+		}
+		lines[0] = rows + " in " + number(a.Reports, "report")
 	}
 	if a.Full != "" {
 		lines = append(lines, fmt.Sprintf("ended because the map %s was full (on_full: stop)", a.Full))

@@ -35,6 +35,7 @@ type tabulation struct {
 	keep  bool    // a report says what was counted since the start
 	count uint64  // reports to make; 0 for no end
 	made  uint64
+	cut   uint64 // rows that top left out
 }
 
 // newTabulation prepares the reports of a plan.
@@ -157,6 +158,7 @@ func (r *tabulation) emit(ctx context.Context, at time.Time) {
 	rows := r.table.Rows()
 	r.made++
 	r.taken += uint64(len(rows))
+	r.cut += uint64(r.table.Len() - len(rows))
 	if r.failed = r.sink.Report(at, rows); r.failed != nil {
 		return
 	}
@@ -211,5 +213,5 @@ func (r *tabulation) met() bool { return r.count > 0 && r.made >= r.count }
 // account is carrier.account.
 func (r *tabulation) account(a *Account) {
 	r.outlet.account(a)
-	a.Reports = r.made
+	a.Reports, a.Cut = r.made, r.cut
 }

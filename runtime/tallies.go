@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -66,7 +67,15 @@ func (t *tallies) read(p *plan.Plan) ([]MapAccount, error) {
 			Restarted: sums[m.Restarted()],
 			Cancelled: sums[m.Cancelled()],
 			TooDeep:   sums[m.TooDeep()],
+			Chosen:    m.Use == plan.SpanMap && choosesStarts(p),
 		}
 	}
 	return accounts, nil
+}
+
+// choosesStarts reports whether the span's starts have filters of their own.
+func choosesStarts(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Bodies, func(b plan.Body) bool {
+		return b.Span != nil && len(b.Span.When) > 0 && (b.Span.Action == plan.OpenSpan || b.Span.Action == plan.MarkSpan)
+	})
 }

@@ -197,10 +197,7 @@ func (b *body) keptValue(f spec.Field) (operand, bool) {
 	return o, true
 }
 
-// shown makes a value something that a record can hold: a pointer is shown as a number.
-func (b *body) shown(n expr.Node, o operand) operand { return b.number(b.held(n, o)) }
-
-// number makes a number of a pointer.
+// number makes a number of a pointer, as a record shows it.
 func (b *body) number(o operand) operand {
 	if o.valid && !o.place && o.expr.Type.Kind == plan.Pointer {
 		o.expr = b.convert(o.expr, plan.Type{Kind: plan.Int, Size: 8, User: o.expr.Type.User})
