@@ -35,6 +35,7 @@ type Account struct {
 	LostRing    uint64 // records for which the channel had no room
 	LostSink    uint64 // records taken from the channel, or rows, that the output did not accept
 	FailedReads uint64 // reads of memory that failed; their fields are absent
+	FiltersRead bool   // filters read memory too: of a read that failed there is no record
 	Limited     uint64 // records above the spec's rate limit
 	OwnersFull  uint64 // sockets whose owner was not noted, the map being full
 	OwnersBlind bool   // sockets opened after the start have no known owner: nothing could be attached to see them
@@ -101,11 +102,15 @@ func (l loss) text(when string) string {
 // an evicted entry that had served its time counts too. An end without a start is none:
 // every span that was open when the tracer was attached makes one.
 func (a *Account) counted() []loss {
+	unread := "; the field has no value"
+	if a.FiltersRead {
+		unread = "; a field has no value then, and a filter leaves the event out"
+	}
 	rows := []loss{
 		{a.LostRing, "record", "lost", ": the buffer was full (a larger --ring-size, or a filter, helps)"},
 		{a.LostSink, "record", "lost", ": the output did not take them"},
 		{a.Limited, "record", "left out by the rate limit", ""},
-		{a.FailedReads, "read", "of memory failed", "; the field has no value"},
+		{a.FailedReads, "read", "of memory failed", unread},
 		{a.OwnersFull, "socket", "without a known owner", ": the map of owners was full"},
 		{a.Missed, "event", "missed, before any filter", ": the kernel could not run the program"},
 		{a.Unrecorded, "record", "not in the recording", ": its file took no more"},

@@ -21,6 +21,10 @@ func TestAccountLines(t *testing.T) {
 			"7 sockets without a known owner: the map of owners was full",
 			"8 events missed, before any filter: the kernel could not run the program",
 		}},
+		{Account{FailedReads: 1, FiltersRead: true}, []string{
+			"0 records",
+			"1 read of memory failed; a field has no value then, and a filter leaves the event out",
+		}},
 	} {
 		if got := test.account.Lines(); !slices.Equal(got, test.want) {
 			t.Errorf("%+v:\n%q\nwant\n%q", test.account, got, test.want)

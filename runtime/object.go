@@ -272,6 +272,7 @@ func (t *tracer) counts() (*Account, error) {
 	a := &Account{
 		LostRing:    t.globals.counter("lost"),
 		FailedReads: t.globals.counter("failed_reads"),
+		FiltersRead: filtersRead(t.plan),
 		Limited:     t.globals.counter("limited"),
 		OwnersFull:  t.globals.counter("owners_full"),
 		OwnersBlind: t.blind,
@@ -299,4 +300,15 @@ func (t *tracer) Close() error {
 		failures = append(failures, m.Close())
 	}
 	return errors.Join(failures...)
+}
+
+// filtersRead reports whether a filter needs what may not be readable.
+func filtersRead(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Bodies, func(b plan.Body) bool {
+		filters := b.Filters
+		if b.Span != nil {
+			filters = slices.Concat(filters, b.Span.When)
+		}
+		return slices.ContainsFunc(filters, func(f plan.Filter) bool { return f.Expr.Fallible() })
+	})
 }
