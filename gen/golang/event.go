@@ -270,6 +270,9 @@ func (g *printer) spelledCells(e *plan.Expr) string {
 	case plan.OpUnary:
 		return e.Name + g.spelledCells(&e.Args[0])
 	case plan.OpBinary:
+		if e.Name == "min" || e.Name == "max" {
+			return e.Name + "(" + g.spelledCells(&e.Args[0]) + ", " + g.spelledCells(&e.Args[1]) + ")"
+		}
 		return g.spelledCells(&e.Args[0]) + " " + e.Name + " " + g.spelledCells(&e.Args[1])
 	}
 	return spelled(e)

@@ -174,9 +174,11 @@ func (x *expression) binary(e *plan.Expr) (*jen.Statement, error) {
 		mask := 8*max(e.Type.Size, 4) - 1
 		return left.Op(e.Name).Parens(jen.Uint64().Call(right).Op("&").Lit(mask)), nil
 	}
-	value := left.Op(e.Name).Add(right)
+	var value *jen.Statement
 	if e.Name == "min" || e.Name == "max" {
 		value = jen.Id(e.Name).Call(left, right)
+	} else {
+		value = left.Op(e.Name).Add(right)
 	}
 	if float && !comparisons[e.Name] {
 		x.g.has["finite"] = true

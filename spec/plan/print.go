@@ -182,6 +182,9 @@ func (e Expr) String() string {
 	case OpUnary:
 		return e.Name + args[0]
 	case OpBinary:
+		if e.Name == "min" || e.Name == "max" {
+			return e.Name + "(" + args[0] + ", " + args[1] + ")"
+		}
 		return "(" + args[0] + " " + e.Name + " " + args[1] + ")"
 	case OpPart:
 		return args[0] + "." + e.Name
