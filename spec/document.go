@@ -76,16 +76,17 @@ type Span struct {
 	Short Scalar // function:NAME, from its entry to its return; the rest is then empty
 
 	Start, End, Cancel []Point
-	Key                Scalar // for all points that have none of their own
+	Key                []Scalar // for all points that have none of their own: an expression for each part
 	Keep               []Field
 	Entries, OnFull    Scalar // of the span's map
 }
 
 // Point is one probe that starts, ends, cancels or marks a span.
 type Point struct {
-	Probe, Key Scalar
-	Filter     []Scalar
-	Keep       []Field
+	Probe  Scalar
+	Key    []Scalar
+	Filter []Scalar
+	Keep   []Field
 }
 
 // Stage is a named instant of a span. Name is its key, a C identifier.
@@ -226,7 +227,7 @@ func (p *printer) span(s Span) {
 	p.points("  start", s.Start)
 	p.points("  end", s.End)
 	p.points("  cancel", s.Cancel)
-	p.scalar("  key", s.Key)
+	p.list("  key", s.Key)
 	p.fields("  keep", s.Keep)
 	p.scalar("  max_entries", s.Entries)
 	p.scalar("  on_full", s.OnFull)
@@ -235,7 +236,7 @@ func (p *printer) span(s Span) {
 func (p *printer) points(label string, points []Point) {
 	for _, point := range points {
 		p.scalar(label, point.Probe)
-		p.scalar("    key", point.Key)
+		p.list("    key", point.Key)
 		p.list("    filter", point.Filter)
 		p.fields("    keep", point.Keep)
 	}

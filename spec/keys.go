@@ -110,14 +110,14 @@ var Keys = []Key{
 
 	{Level: SpanLevel, Name: "start", Form: ScalarForm | ListForm | MappingForm, Holds: PointLevel, Each: ScalarForm | MappingForm, Short: "probe", Help: "what begins a span", Example: "start: rawtracepoint:block_rq_issue"},
 	{Level: SpanLevel, Name: "end", Form: ScalarForm | ListForm | MappingForm, Holds: PointLevel, Each: ScalarForm | MappingForm, Short: "probe", Help: "what ends a span and makes a record of it", Example: "end: rawtracepoint:block_rq_complete"},
-	{Level: SpanLevel, Name: "key", Form: ScalarForm, Code: true, Help: "what tells one span from another, at each of its points", Example: "key: args.rq"},
+	{Level: SpanLevel, Name: "key", Form: ScalarForm | ListForm, Each: ScalarForm, Code: true, Help: "what tells one span from another, at each of its points; a list has several parts", Example: "key: args.rq"},
 	{Level: SpanLevel, Name: "keep", Form: MappingForm, Holds: ValueLevel, Named: true, Each: ScalarForm | MappingForm, Short: "expr", Help: "values taken at the start, read as start.NAME", Example: "keep: {who: comm, at_cpu: cpu}"},
 	{Level: SpanLevel, Name: "cancel", Form: ScalarForm | ListForm | MappingForm, Holds: PointLevel, Each: ScalarForm | MappingForm, Short: "probe", Help: "what ends a span without a record", Example: "cancel: rawtracepoint:block_rq_requeue"},
 	{Level: SpanLevel, Name: "max_entries", Form: ScalarForm, Help: "how many spans can be open", Example: "max_entries: 65536"},
 	{Level: SpanLevel, Name: "on_full", Form: ScalarForm, Values: onFull, Help: "what a new span does when that many are open", Example: "on_full: drop"},
 
 	{Level: PointLevel, Name: "probe", Form: ScalarForm | ListForm, Each: ScalarForm, Required: true, Help: "what is traced; `a | b` takes the first that the kernel has", Example: "probe: rawtracepoint:sched_switch"},
-	{Level: PointLevel, Name: "key", Form: ScalarForm, Code: true, Help: "the span's key at this point, in place of the common one", Example: "key: args.prev.pid"},
+	{Level: PointLevel, Name: "key", Form: ScalarForm | ListForm, Each: ScalarForm, Code: true, Help: "the span's key at this point, in place of the common one", Example: "key: args.prev.pid"},
 	{Level: PointLevel, Name: "filter", Form: ScalarForm | ListForm, Each: ScalarForm, Code: true, Help: "conditions under which the event is this point", Example: "filter: args.prev.pid != 0"},
 	{Level: PointLevel, Name: "keep", Form: MappingForm, Holds: ValueLevel, Named: true, Each: ScalarForm | MappingForm, Short: "expr", Help: "values taken at this point, beside those of the span", Example: "keep: {who: comm}"},
 

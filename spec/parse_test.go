@@ -189,8 +189,9 @@ func scalars(d *Document) []Scalar {
 		d.Name, d.Description, d.C, d.Limits.Rate, d.Limits.Duration, d.Limits.Count,
 		d.Channel.Type, d.Channel.Size, d.Channel.Map, d.Channel.Entries, d.Channel.OnFull,
 		d.Output.Format, d.Output.Interval, d.Output.Clear, d.Output.Top,
-		d.Span.At, d.Span.Short, d.Span.Key, d.Span.Entries, d.Span.OnFull,
+		d.Span.At, d.Span.Short, d.Span.Entries, d.Span.OnFull,
 	}
+	list = append(list, d.Span.Key...)
 	for _, p := range d.Params {
 		list = append(list, p.Name, p.Type, p.Help, p.Default)
 	}
@@ -203,7 +204,7 @@ func scalars(d *Document) []Scalar {
 		list, points = append(list, s.Name), append(points, s.Points...)
 	}
 	for _, p := range points {
-		list, fields = append(append(list, p.Probe, p.Key), p.Filter...), append(fields, p.Keep...)
+		list, fields = slices.Concat(list, []Scalar{p.Probe}, p.Key, p.Filter), append(fields, p.Keep...)
 	}
 	for _, p := range d.Probes {
 		list = slices.Concat(list, []Scalar{p.At}, p.Targets, p.Filter, p.Delete)

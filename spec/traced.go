@@ -178,7 +178,7 @@ func (s section) span(e entry) Span {
 		}
 	}
 	span.Start, span.End, span.Cancel = inner.points("start"), inner.points("end"), inner.points("cancel")
-	span.Key, span.Keep = inner.one("key"), inner.fields("keep")
+	span.Key, span.Keep = inner.many("key"), inner.fields("keep")
 	span.Entries, span.OnFull = inner.one("max_entries"), inner.one("on_full")
 	return span
 }
@@ -196,7 +196,7 @@ func (s section) stages(e entry) []Stage {
 		if s.identifier(one.key) {
 			points := s.reader.points(one, key)
 			stages = append(stages, Stage{Name: one.key, Points: points})
-			keyed = keyed && !slices.ContainsFunc(points, func(p Point) bool { return !p.Key.Given() })
+			keyed = keyed && !slices.ContainsFunc(points, func(p Point) bool { return len(p.Key) == 0 })
 		}
 	}
 	if !keyed && !s.mentions("span") {
@@ -227,7 +227,7 @@ func (r *reader) points(e entry, key Key) []Point {
 	key.Each = ScalarForm | MappingForm
 	var points []Point
 	for _, one := range r.each(nodes, e.key, key) {
-		p := Point{Key: one.one("key"), Filter: one.many("filter"), Keep: one.fields("keep")}
+		p := Point{Key: one.many("key"), Filter: one.many("filter"), Keep: one.fields("keep")}
 		for _, p.Probe = range one.many("probe") {
 			points = append(points, p)
 		}

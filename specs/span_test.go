@@ -336,3 +336,31 @@ func TestSlowReads(t *testing.T) {
 		t.Errorf("%d reads of %s, want %d", n, made.Disk, reads)
 	}
 }
+
+// TestKeyedTwice has spans of one thread that are open at once: the second part of the key
+// tells them apart.
+func TestKeyedTwice(t *testing.T) {
+	const spans = 37
+	var offsets []int64
+	for i := range int64(spans) {
+		offsets = append(offsets, i)
+	}
+	for i := range int64(spans) {
+		offsets = append(offsets, 1000+i*11%spans)
+	}
+	got := trace(t, caller(), func(context.Context) error {
+		_, err := workload.Seeks(append(offsets, 1000+spans))
+		return err
+	}, "keyed_twice")[0]
+	if len(got.records) != spans {
+		t.Fatalf("%d spans ended, want %d", len(got.records), spans)
+	}
+	for i, r := range got.records {
+		if to := int(offsets[spans+i]); number(r["to"]) != to || number(r["from"]) != to-1000 {
+			t.Errorf("record %d is %v, want from %d to %d", i, r, to-1000, to)
+		}
+	}
+	if m := mapAccount(t, got, plan.SpanMap); m.Unmatched != 1 || m.Open != 0 {
+		t.Errorf("the account says %+v", m)
+	}
+}

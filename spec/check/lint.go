@@ -68,7 +68,9 @@ func (c *checker) each(visit func(s spec.Scalar, n expr.Node)) {
 				}
 			}
 			if p := d.point; p != nil {
-				look(p.key)
+				for _, s := range p.key {
+					look(s)
+				}
 				for _, f := range p.keep {
 					look(f.Expr)
 				}

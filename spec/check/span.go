@@ -18,7 +18,7 @@ import (
 type point struct {
 	action plan.SpanAction
 	stage  string        // the instant that it notes; "" for cancel
-	key    spec.Scalar   // not given for the running thread
+	key    []spec.Scalar // of each part; none for the running thread
 	when   []spec.Scalar // conditions of its own
 	keep   []spec.Field
 }
@@ -74,7 +74,7 @@ func (c *checker) arrangeSpan() {
 	add := func(list []spec.Point, action plan.SpanAction, stage string) {
 		for _, p := range list {
 			one := placed{p, point{action: action, stage: stage, key: p.Key, when: p.Filter}}
-			if !p.Key.Given() {
+			if len(p.Key) == 0 {
 				one.key = c.doc.Span.Key
 			}
 			if action == plan.OpenSpan || action == plan.MarkSpan {
@@ -104,6 +104,11 @@ func (c *checker) arrangeSpan() {
 		add(c.doc.Span.End, plan.CloseSpan, endStage)
 	}
 	add(c.doc.Span.Cancel, plan.CancelSpan, "")
+	for _, p := range all {
+		for len(c.span.keys) < len(p.key) {
+			c.span.keys = append(c.span.keys, &entryField{})
+		}
+	}
 	order := map[plan.SpanAction]int{plan.CloseSpan: 0, plan.CancelSpan: 1, plan.MarkSpan: 2, plan.OpenSpan: 3}
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(order[a.action], order[b.action]) })
 	for _, p := range all {
@@ -174,7 +179,7 @@ func (b *body) step() {
 			b.span.When = append(b.span.When, f)
 		}
 	}
-	if p.key.Given() {
+	if len(p.key) > 0 {
 		b.span.Key = b.keys(b.checker.span.entries, p.key)
 	} else {
 		b.span.Key = b.threadKey()
@@ -194,6 +199,10 @@ func (b *body) threadKey() []plan.Expr {
 	idle := plan.Expr{Op: plan.OpUnary, Type: u32, Line: b.probe.Line, Name: "~", Args: []plan.Expr{builtin("cpu")}}
 	own := plan.Expr{Op: plan.OpCond, Type: tid.Type, Line: b.probe.Line, Args: []plan.Expr{busy, tid, idle}}
 	s := b.checker.span
+	if len(s.keys) > 1 && !s.byCall {
+		b.diags.Errorf(b.scalar.Span(), "the span has %s elsewhere, here it has none, which is the running thread", keyCount(len(s.keys)))
+		return nil
+	}
 	key := []plan.Expr{b.key(s.entries, 0, value(own))}
 	if s.byCall {
 		caller := constant(0, u64) // of a function of the kernel, beside one of user space

@@ -449,25 +449,37 @@ func (b *body) key(m *entries, i int, o operand) plan.Expr {
 	return e
 }
 
-// keys types the key of a span, which one expression gives.
-func (b *body) keys(m *entries, s spec.Scalar) []plan.Expr {
-	n, ok := b.enter(s)
-	if !ok {
+// keys types the key of a span, of which each part is one expression.
+func (b *body) keys(m *entries, parts []spec.Scalar) []plan.Expr {
+	var list []plan.Expr
+	for i, s := range parts {
+		n, ok := b.enter(s)
+		if !ok {
+			return nil
+		}
+		if i >= len(m.keys) {
+			b.fail(n, "the span has %s elsewhere, here it is %s", keyCount(len(m.keys)), keyCount(len(parts)))
+			return nil
+		}
+		o := b.textual(n)
+		if o = b.held(n, o); !o.valid {
+			return nil
+		}
+		if b.requireGiven(n, "a key") {
+			return nil
+		}
+		e := b.key(m, i, o)
+		if e.Op == "" {
+			b.fail(n, "the span is kept by %s elsewhere, this key is %s", describe(operand{expr: plan.Expr{Type: m.keys[i].as}, elem: m.keys[i].elem}), describe(o))
+			return nil
+		}
+		list = append(list, e)
+	}
+	if len(parts) < len(m.keys) {
+		b.fail(whole(b.scalar), "the span has %s elsewhere, here it is %s", keyCount(len(m.keys)), keyCount(len(parts)))
 		return nil
 	}
-	o := b.textual(n)
-	if o = b.held(n, o); !o.valid {
-		return nil
-	}
-	if b.requireGiven(n, "a key") {
-		return nil
-	}
-	e := b.key(m, 0, o)
-	if e.Op == "" {
-		b.fail(n, "the span is kept by %s elsewhere, this key is %s", describe(operand{expr: plan.Expr{Type: m.keys[0].as}, elem: m.keys[0].elem}), describe(o))
-		return nil
-	}
-	return []plan.Expr{e}
+	return list
 }
 
 // saves checks what the probe saves.

@@ -36,7 +36,7 @@ func (c *checker) threadsOfSwitches() {
 			if s.fires("sched_switch") || s.fires(wakeups...) {
 				scheduler++
 			}
-			if !d.point.key.Given() && s.fires("sched_switch") {
+			if len(d.point.key) == 0 && s.fires("sched_switch") {
 				keyless[d.point.action] = s
 			}
 			if d.point.action == plan.CloseSpan && s.fires("sched_switch") {
@@ -49,7 +49,7 @@ func (c *checker) threadsOfSwitches() {
 	}
 	for _, s := range c.sites {
 		for _, d := range s.duties {
-			if d.point != nil && !d.point.key.Given() && scheduler > 1 && s.fires(wakeups...) {
+			if d.point != nil && len(d.point.key) == 0 && scheduler > 1 && s.fires(wakeups...) {
 				c.diags.Warnf(s.at.Span(), "this point of the span has no key, and the running thread is the one that wakes here, not the one that is woken").Hint = "key: args.p.pid, or args.pid of tracepoint:sched"
 			}
 		}
@@ -59,7 +59,7 @@ func (c *checker) threadsOfSwitches() {
 // threadAtEnd warns of what the end of a span says of the running thread, when the span is
 // of the one that comes.
 func (c *checker) threadAtEnd(s *site, d *duty) {
-	if n, err := c.parse(d.point.key); err != nil || !strings.Contains(expr.Print(n), "args.next") {
+	if !slices.ContainsFunc(d.point.key, func(s spec.Scalar) bool { return strings.Contains(s.Value, "args.next") }) {
 		return
 	}
 	raw := map[string]string{"comm": "str(args.next.comm)", "pid": "args.next.tgid", "tid": "args.next.pid", "curtask": "args.next"}
