@@ -106,3 +106,17 @@ func TestCachestat(t *testing.T) {
 		}
 	}
 }
+
+// TestReadahead wants the pages that the kernel reads ahead for one thread, and those of them
+// that it uses.
+func TestReadahead(t *testing.T) {
+	const pages, used = 101, 37
+	comm := own("reader")
+	got := trace(t, map[string][]string{"comm": {comm}}, onExt4(t, func(_ context.Context, dir string) error {
+		return workload.ReadAhead(dir, comm, pages, used)
+	}), "readahead")[0]
+	row := one(t, "readahead", got)
+	if number(row["pages"]) != pages || number(row["used"]) != used || number(row["unused"]) != pages-used || events(t, row["age"]) != used {
+		t.Errorf("%v, want %d pages of which %d are used", row, pages, used)
+	}
+}
