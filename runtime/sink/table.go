@@ -7,6 +7,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/ebgen/ebgen/runtime/decode"
+	"github.com/ebgen/ebgen/spec/plan"
 )
 
 const (
@@ -26,7 +27,8 @@ type table struct {
 	stacks   stacks
 	headings []string
 	widths   []int
-	follow   bool // a record stands above
+	ascii    []bool // columns whose values have a byte for each character
+	follow   bool   // a record stands above
 }
 
 func newTable(columns []decode.Column) encoder {
@@ -46,6 +48,7 @@ func tableOf(columns []decode.Column) table {
 		heading := strings.ToUpper(string(c.Title(nil)))
 		t.headings = append(t.headings, heading)
 		t.widths = append(t.widths, displaywidth.String(heading))
+		t.ascii = append(t.ascii, c.Type.Kind == plan.Int && (c.Type.Meaning == plan.Plain || c.Type.Meaning == plan.Port || c.Type.Meaning == plan.Time))
 	}
 	return t
 }
@@ -58,7 +61,7 @@ func (t *table) header(dst []byte) []byte {
 	line := len(dst)
 	for i, heading := range t.headings {
 		start := len(dst)
-		dst = t.pad(append(dst, heading...), start, i)
+		dst = t.pad(append(dst, heading...), start, displaywidth.String(heading), i)
 	}
 	return endLine(dst, line)
 }
@@ -82,7 +85,8 @@ func (t *table) line(dst, rec []byte) []byte {
 	line := len(dst)
 	for i := range t.columns {
 		start := len(dst)
-		dst = t.pad(t.columns[i].Text(dst, rec), start, i)
+		dst = t.columns[i].Text(dst, rec)
+		dst = t.pad(dst, start, t.width(dst[start:], i), i)
 	}
 	return endLine(dst, line)
 }
@@ -90,6 +94,9 @@ func (t *table) line(dst, rec []byte) []byte {
 // width returns the display columns of a value of column i. Only texts from outside can
 // hold wide or combining characters, and looking for them costs more than the rest.
 func (t *table) width(value []byte, i int) int {
+	if t.ascii[i] {
+		return len(value)
+	}
 	if t.columns[i].Free {
 		return displaywidth.Bytes(value)
 	}
@@ -115,9 +122,9 @@ func appendBlanks(dst []byte, n int) []byte {
 	return dst
 }
 
-// pad aligns the value of column i, which begins at start, and adds the gap.
-func (t *table) pad(dst []byte, start, i int) []byte {
-	width := t.width(dst[start:], i)
+// pad aligns the value of column i, which begins at start and is that wide, and adds the
+// gap.
+func (t *table) pad(dst []byte, start, width, i int) []byte {
 	if width > t.widths[i] && width <= maxWidth {
 		t.widths[i] = width
 	}
