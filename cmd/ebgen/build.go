@@ -81,7 +81,7 @@ func buildAll(cmd *cobra.Command, o *buildOptions, argument string) error {
 	}
 	made := map[string][]plan.Compiled{} // by architecture
 	for _, name := range names {
-		f, err := find(cmd.Context(), name, cmd.InOrStdin())
+		f, err := findBelow(cmd.Context(), argument, name, cmd.InOrStdin())
 		if err != nil {
 			return err
 		}

@@ -131,7 +131,7 @@ func findAll(cmd *cobra.Command, args []string) ([]*found, error) {
 			return nil, usageError{err}
 		}
 		for _, name := range names {
-			f, err := find(cmd.Context(), name, cmd.InOrStdin())
+			f, err := findBelow(cmd.Context(), argument, name, cmd.InOrStdin())
 			if err != nil {
 				return nil, err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/fit"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/regular"
 	"github.com/ebgen/ebgen/specs"
 )
 
@@ -73,7 +74,7 @@ func find(ctx context.Context, argument string, stdin io.Reader) (*found, error)
 			return nil
 		})
 		if path != "" {
-			text, err := os.ReadFile(path)
+			text, err := regular.Read(path, largestSpec)
 			return &found{name: path, text: text}, err
 		}
 	}
@@ -81,6 +82,32 @@ func find(ctx context.Context, argument string, stdin io.Reader) (*found, error)
 		return &found{name: path, text: text}, nil
 	}
 	return nil, usageError{fmt.Errorf("no spec is named %q: no such file, and none in $EBGEN_PATH or the catalogue (ebgen list)", argument)}
+}
+
+// findBelow finds a file of the directory that argument names, or what argument itself
+// means. A directory may be a stranger's: only regular files are opened, and no link is
+// followed out of it, since what is no spec is quoted.
+func findBelow(ctx context.Context, argument, name string, stdin io.Reader) (*found, error) {
+	if name == argument {
+		return find(ctx, name, stdin)
+	}
+	dir, err := filepath.EvalSymlinks(argument)
+	if err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return nil, err
+	}
+	if below, err := filepath.Rel(dir, real); err != nil || !filepath.IsLocal(below) {
+		return nil, usageError{fmt.Errorf("%s leads out of %s: name the file itself", name, argument)}
+	}
+	f, err := regular.Open(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer f.Close()
+	return read(name, f)
 }
 
 // searchPath lists the directories in which a name is looked for.
@@ -163,7 +190,7 @@ func (f *found) unpack(archive *plan.Archive, tracer string) (err error) {
 
 // unpackFrom looks for a tracer in a bundle that $EBGEN_PATH names; nil when it has none.
 func unpackFrom(path, argument string) (*found, error) {
-	text, err := os.ReadFile(path)
+	text, err := regular.Read(path, largestSpec)
 	if err != nil {
 		return nil, err
 	}

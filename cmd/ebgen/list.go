@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/spec/regular"
 	"github.com/ebgen/ebgen/specs"
 )
 
@@ -76,7 +77,7 @@ func specsBelow(dir string) (list []listed) {
 		return nil
 	}
 	for _, name := range names {
-		text, err := os.ReadFile(name)
+		text, err := regular.Read(name, largestSpec)
 		title, relErr := filepath.Rel(dir, name)
 		if err == nil && relErr == nil {
 			list = append(list, titled(strings.TrimSuffix(title, ".yaml"), name, text))

@@ -18,6 +18,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/ebgen/ebgen/spec/regular"
 )
 
 // largestSection bounds what is read of one section, in bytes: the symbol table of a
@@ -35,12 +37,9 @@ type File struct {
 
 // Open opens an ELF file of 64 bits.
 func Open(path string) (*File, error) {
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return nil, err
-	}
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s is no regular file", path), err, file.Close())
 	}
 	f, err := elf.NewFile(file)
 	if err != nil {

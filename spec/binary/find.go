@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ebgen/ebgen/spec/regular"
 )
 
 // Find returns a path by which this process can open what name means: a path, a library
@@ -120,9 +122,12 @@ const (
 	cacheEntry  = 24
 )
 
+// largestCache bounds it, in bytes; 100,000 libraries take about ten MiB.
+const largestCache = 64 << 20
+
 // cached lists the libraries of the linker's cache whose soname fits.
 func cached(name, root string) []string {
-	data, err := os.ReadFile(filepath.Join(root, cacheFile))
+	data, err := regular.Read(filepath.Join(root, cacheFile), largestCache)
 	if err != nil {
 		return nil
 	}
