@@ -87,7 +87,7 @@ func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
 		case err != nil:
 			return err
 		default:
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, besides(p))
+			fmt.Fprintf(plainOut(cmd), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, besides(p))
 			m.sayMaps(p)
 		}
 	}

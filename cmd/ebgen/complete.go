@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ebgen/ebgen/runtime/sink"
+	"github.com/ebgen/ebgen/spec/plain"
 )
 
 // completeSpec completes the name of a spec, or of a file.
@@ -23,7 +24,7 @@ func specNames(prefix string) (names []string) {
 	for _, one := range allSpecs() {
 		for _, name := range []string{path.Base(one.title), one.title} {
 			if strings.HasPrefix(name, prefix) {
-				names = append(names, name+"\t"+one.description)
+				names = append(names, plain.Text(name)+"\t"+plain.Text(one.description))
 				break
 			}
 		}
@@ -77,7 +78,7 @@ func formats(before, prefix string) (names []string) {
 func runFlags(cmd *cobra.Command, argument, prefix string) (names []string) {
 	add := func(flag, help string) {
 		if strings.HasPrefix(flag, prefix) {
-			names = append(names, flag+"\t"+help)
+			names = append(names, plain.Text(flag)+"\t"+plain.Text(help))
 		}
 	}
 	if argument != "" && argument != "-" {

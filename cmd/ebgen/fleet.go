@@ -74,7 +74,7 @@ func checkFleet(cmd *cobra.Command, o *checkOptions, paths []string, specs []*fo
 	if o.format == "json" {
 		err = writeJSON(cmd.OutOrStdout(), rows)
 	} else {
-		err = writeFleet(cmd.OutOrStdout(), cmd.ErrOrStderr(), rows)
+		err = writeFleet(plainOut(cmd), cmd.ErrOrStderr(), rows)
 	}
 	if err == nil && slices.ContainsFunc(rows, row.failed) {
 		err = errSpec

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ebgen/ebgen/spec"
+	"github.com/ebgen/ebgen/spec/plain"
 	"github.com/ebgen/ebgen/spec/regular"
 	"github.com/ebgen/ebgen/specs"
 )
@@ -39,9 +40,9 @@ catalogue; with --dir those of a directory alone.`,
 					return usageError{fmt.Errorf("%s holds no .yaml file", o.dir)}
 				}
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			w := tabwriter.NewWriter(plainOut(cmd), 0, 0, 2, ' ', 0)
 			for _, one := range list {
-				if _, err := fmt.Fprintf(w, "%s\t%s\n", one.title, one.description); err != nil {
+				if _, err := fmt.Fprintf(w, "%s\t%s\n", plain.Text(one.title), plain.Text(one.description)); err != nil {
 					return err
 				}
 			}

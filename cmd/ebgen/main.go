@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ebgen/ebgen/runtime/tool"
+	"github.com/ebgen/ebgen/spec/plain"
 	"github.com/ebgen/ebgen/specs/workload"
 )
 
@@ -30,6 +31,7 @@ func main() {
 
 // execute runs one command line and returns its exit status.
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stderr = plain.Writer(stderr)
 	root := newRoot(stdin, stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -71,6 +73,9 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 	}
 	return root
 }
+
+// plainOut is the standard output of a command for what people read and strangers wrote.
+func plainOut(cmd *cobra.Command) io.Writer { return plain.Writer(cmd.OutOrStdout()) }
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }

@@ -16,6 +16,7 @@ import (
 	"github.com/ebgen/ebgen/runtime/attach"
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/listing"
+	"github.com/ebgen/ebgen/spec/plain"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -135,7 +136,7 @@ func listProbes(cmd *cobra.Command, o *probesOptions, pattern string) error {
 		return writeProbesJSON(cmd.OutOrStdout(), s, list.Probes)
 	}
 	full := whole || o.verbose
-	w := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
+	w := bufio.NewWriterSize(plainOut(cmd), 1<<16)
 	for _, p := range list.Probes {
 		if full {
 			writeFull(w, s, p)
@@ -176,7 +177,7 @@ func noProbe(k *ktype.Kernel, pattern string) error {
 
 // writeLine prints a probe on a line, behind it in short why it cannot be attached.
 func writeLine(w *bufio.Writer, p listing.Probe) {
-	w.WriteString(p.Name)
+	w.WriteString(plain.Text(p.Name))
 	if why, _, _ := strings.Cut(p.Why, "; "); p.State == listing.Refused {
 		if p.Whole {
 			why = "not on this kernel"
@@ -188,7 +189,7 @@ func writeLine(w *bufio.Writer, p listing.Probe) {
 
 // writeFull prints a probe and what it hands to expressions.
 func writeFull(w *bufio.Writer, s listing.Source, p listing.Probe) {
-	w.WriteString(p.Name + "\n")
+	w.WriteString(plain.Text(p.Name) + "\n")
 	d, err := s.Describe(p.Name)
 	if err == nil {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -297,6 +298,6 @@ func writeJSON(w io.Writer, value any) error {
 	if err != nil {
 		return errors.Join(errors.New("write JSON"), err)
 	}
-	_, err = w.Write(append(text, '\n'))
+	_, err = w.Write(append(plain.AppendDocument(nil, text), '\n'))
 	return err
 }

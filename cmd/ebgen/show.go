@@ -121,9 +121,9 @@ func show(cmd *cobra.Command, o *showOptions, argument string) error {
 	case "json":
 		return writeJSON(cmd.OutOrStdout(), one)
 	case "markdown":
-		return one.write(cmd.OutOrStdout(), markdown{})
+		return one.write(plainOut(cmd), markdown{})
 	}
-	return one.write(cmd.OutOrStdout(), plainText{})
+	return one.write(plainOut(cmd), plainText{})
 }
 
 // showText writes a spec as its author wrote it.
@@ -359,18 +359,32 @@ func (plainText) section(w io.Writer, name string, _ []string, rows [][]string) 
 type markdown struct{}
 
 func (markdown) title(w io.Writer, name, description string) {
-	fmt.Fprintf(w, "# %s\n\n%s\n", name, strings.TrimSpace(description))
+	fmt.Fprintf(w, "# %s\n\n%s\n", noHTML(name), noHTML(strings.TrimSpace(description)))
 }
 
 func (markdown) section(w io.Writer, name string, head []string, rows [][]string) error {
 	fmt.Fprintf(w, "\n## %s\n\n| %s |\n|%s\n", name, strings.Join(head, " | "), strings.Repeat(" --- |", len(head)))
 	for _, row := range rows {
 		for i := range row {
-			row[i] = strings.ReplaceAll(row[i], "|", `\|`)
+			row[i] = noHTML(strings.NewReplacer("|", `\|`, "\n", " ").Replace(row[i]))
 		}
 		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | ")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// noHTML writes text in Markdown so that no HTML comes of it. In `code` on one line there is
+// none, and characters stand for themselves; where that is not plainly so, they do nowhere.
+func noHTML(text string) string {
+	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
+	parts := strings.Split(text, "`")
+	if strings.ContainsAny(text, "\\\n") || strings.Contains(text, "``") || len(parts)%2 == 0 {
+		return escape(text)
+	}
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = escape(parts[i])
+	}
+	return strings.Join(parts, "`")
 }

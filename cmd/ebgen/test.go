@@ -215,7 +215,7 @@ func (o *testOptions) made(path string) (*example.Trial, error) {
 // writeTests writes the matrix of specs and kernels, then a line for each example, with the
 // difference of its rows. What is wrong with specs and examples goes to standard error.
 func writeTests(cmd *cobra.Command, rows []row, all []tested) error {
-	out, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	out, stderr := plainOut(cmd), cmd.ErrOrStderr()
 	if err := writeFleet(out, stderr, rows); err != nil {
 		return err
 	}

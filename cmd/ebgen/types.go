@@ -34,7 +34,7 @@ followed through pointers: it is how a spec would write it.`,
 			if err := oneOf("-o", o.format, "text", "json"); err != nil {
 				return usageError{err}
 			}
-			return showType(cmd.OutOrStdout(), o, strings.Join(args, " "))
+			return showType(plainOut(cmd), o, strings.Join(args, " "))
 		},
 	}
 	cmd.Flags().StringVar(&o.btf, "btf", "", "`FILE` with the types of the kernel to look into")

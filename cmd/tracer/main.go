@@ -21,14 +21,16 @@ import (
 
 	"github.com/ebgen/ebgen/runtime/tool"
 	"github.com/ebgen/ebgen/spec/fit"
+	"github.com/ebgen/ebgen/spec/plain"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
 func main() {
 	name := filepath.Base(os.Args[0])
-	err := run(tool.Signals(), name, os.Args[1:], os.Stdout, os.Stderr)
+	stderr := plain.Writer(os.Stderr)
+	err := run(tool.Signals(), name, os.Args[1:], os.Stdout, stderr)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, strings.TrimSpace(err.Error()))
+		fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimSpace(err.Error()))
 	}
 	os.Exit(tool.Status(err))
 }

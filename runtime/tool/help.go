@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ebgen/ebgen/spec/plain"
 )
 
 // helpWidth is the columns of help, those of the narrowest usual terminal.
@@ -34,6 +36,6 @@ func Help(w io.Writer, description, usage string, params []Param, more func(*pfl
 	if len(params) > 0 {
 		text += fmt.Sprintf("Parameters:\n%s\n", FlagUsages(own))
 	}
-	_, err := io.WriteString(w, text+"Flags:\n"+FlagUsages(set))
+	_, err := io.WriteString(plain.Writer(w), text+"Flags:\n"+FlagUsages(set))
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ebgen/ebgen/spec/plain"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -87,7 +88,7 @@ func Describe(t plan.Type) string {
 
 // roff escapes text for troff: no line of it is a request.
 func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(strings.TrimSpace(text))
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(plain.Lines(strings.TrimSpace(text)))
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {

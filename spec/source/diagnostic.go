@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"github.com/ebgen/ebgen/spec/plain"
 )
 
 // Severity says whether a diagnostic stops the run. The zero value is Error.
@@ -85,7 +88,7 @@ func (d *Diagnostics) Print(w io.Writer) error {
 func (one Diagnostic) Format(f *File) string {
 	var b strings.Builder
 	at := f.Position(one.Span.Start)
-	fmt.Fprintf(&b, "%s:%d:%d: ", f.Name(), at.Line, at.Column)
+	fmt.Fprintf(&b, "%s:%d:%d: ", plain.Text(f.Name()), at.Line, at.Column)
 	if one.Severity == Warning {
 		b.WriteString("warning: ")
 	}
@@ -121,11 +124,11 @@ func blank(s string) string {
 	return b.String()
 }
 
-// printable replaces control characters, so that a spec cannot send escape
-// sequences to the terminal through its own error message.
+// printable replaces what is not printable by one character each, so that a spec cannot send
+// escape sequences to the terminal through its own error message, or turn a line around.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && (r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0)) {
+		if r != '\t' && !strconv.IsPrint(r) {
 			return utf8.RuneError
 		}
 		return r
