@@ -110,6 +110,9 @@ func (r *reader) section(node ast.Node, level Level) (section, bool) {
 	for _, e := range entries {
 		if _, known := findKey(level, e.key.Value); !known {
 			message, hint, meant := unknownKey(level, e.key.Value)
+			if e.read == nil && isEmpty(e.value) && strings.HasSuffix(strings.TrimRight(r.text[:e.key.Span().Start], " "), ",") {
+				hint = "a comma ends a value in {}: quote the text before it when the comma is its own"
+			}
 			r.fail(e.key.Span(), hint, "%s", message)
 			s.meant = append(s.meant, meant)
 			continue

@@ -58,6 +58,7 @@ type Probe struct {
 	Targets []Scalar // each a probe, or alternatives `a | b`
 	Filter  []Scalar
 	Fields  []Field // follow the common ones
+	Silent  bool    // `fields: {}`: makes no records, whatever the common fields are
 	Save    []Save
 	Delete  []Scalar // each an entry, `moved[args.sk]`
 }
@@ -213,6 +214,9 @@ func (p *printer) probe(probe Probe) {
 	}
 	p.list("  filter", probe.Filter)
 	p.fields("  field", probe.Fields)
+	if probe.Silent {
+		fmt.Fprintln(p, "  no fields")
+	}
 	for _, save := range probe.Save {
 		p.scalar("  save", save.Entry)
 		p.fields("    value", save.Values)

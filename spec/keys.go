@@ -104,7 +104,7 @@ var Keys = []Key{
 
 	{Level: ProbeLevel, Name: "probe", Form: ScalarForm | ListForm, Each: ScalarForm, Required: true, Help: "what is traced; `a | b` takes the first that the kernel has", Example: "probe: rawtracepoint:sched_switch"},
 	{Level: ProbeLevel, Name: "filter", Form: ScalarForm | ListForm, Each: ScalarForm, Code: true, Help: "conditions beyond the common ones; without them the probe does nothing", Example: "filter: args.newstate == TCP_CLOSE_WAIT"},
-	{Level: ProbeLevel, Name: "fields", Form: MappingForm, Holds: FieldLevel, Named: true, Each: ScalarForm | MappingForm, Short: "expr", Help: "columns that follow the common ones", Example: "fields: {flow: flow(args.sk)}"},
+	{Level: ProbeLevel, Name: "fields", Form: MappingForm, Holds: FieldLevel, Named: true, Each: ScalarForm | MappingForm, Short: "expr", Help: "columns that follow the common ones; {} for a probe that makes no records", Example: "fields: {flow: flow(args.sk)}"},
 	{Level: ProbeLevel, Name: "save", Form: MappingForm, Holds: ValueLevel, Entries: true, Each: ScalarForm | MappingForm, Short: "expr", Help: "values put into entries of state maps, after all reads", Example: "save: {moved[args.sk]: {at: nsecs, before: args.oldstate}}"},
 	{Level: ProbeLevel, Name: "delete", Form: ScalarForm | ListForm, Each: ScalarForm, Code: true, Help: "entries taken out of state maps, after all reads", Example: "delete: moved[args.sk]"},
 
@@ -194,6 +194,9 @@ func unknownKey(level Level, name string) (message, hint, meant string) {
 	switch meant = nearest(name, names); {
 	case len(elsewhere) > 0:
 		hint, meant = fmt.Sprintf("%s belongs to %s", name, listed(elsewhere, "or")), ""
+		if level == ProbeLevel && name == "span" {
+			hint, meant = "one span for the whole spec: span: {start: [A, B], end: [C, D]} has several starts and ends", "probe"
+		}
 	case meant != "":
 		hint = fmt.Sprintf("did you mean %s?", meant)
 	default:

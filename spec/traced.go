@@ -130,7 +130,12 @@ func (s section) probe(at Scalar) Probe {
 		p.At = p.Targets[0]
 	}
 	if s.level == ProbeLevel {
-		p.Filter, p.Fields = s.many("filter"), s.fields("fields")
+		p.Filter = s.many("filter")
+		if e, ok := s.entries["fields"]; ok && e.read == nil && isEmptyMapping(e.value) {
+			p.Silent = true
+		} else {
+			p.Fields = s.fields("fields")
+		}
 	}
 	return p
 }
@@ -160,6 +165,10 @@ func (s section) saves() []Save {
 // span reads span in its short form or as a mapping.
 func (s section) span(e entry) Span {
 	span := Span{At: e.key}
+	if _, list := e.value.(*ast.SequenceNode); list && e.read == nil {
+		s.fail(s.tokenSpan(e.value), "span: {start: PROBE, end: PROBE}, each of which may be a list", "%q wants one function, or a start and an end, found a list", "span")
+		return span
+	}
 	if e.read != nil || !isMapping(e.value) {
 		span.Short = s.one("span")
 		if span.Short.Given() && s.has("stages") {

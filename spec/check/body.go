@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/expr"
@@ -250,7 +251,9 @@ func (b *body) format(s spec.Scalar, o *operand) bool {
 		}
 		slices.Sort(known)
 		f := b.fail(at, "no format is named %q", s.Value)
-		if near := ktype.Nearest(s.Value, known); len(near) > 0 {
+		if strings.HasPrefix(s.Value, "oct") {
+			f.hint("mode shows st_mode as ls does, and in octal what is none; hex any number")
+		} else if near := ktype.Nearest(s.Value, known); len(near) > 0 {
 			f.hint("did you mean %s?", source.OrList(near))
 		} else {
 			f.hint("one of %s", source.OrList(known))

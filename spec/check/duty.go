@@ -39,10 +39,14 @@ func (c *checker) arrange() {
 	}
 	for i := range c.doc.Probes {
 		p := &c.doc.Probes[i]
+		fields := append(slices.Clip(c.doc.Fields), p.Fields...)
+		if p.Silent {
+			fields = nil
+		}
 		for _, target := range p.Targets {
 			c.station(target, c.alternatives(target), target.Value, &duty{
 				filters: append(slices.Clip(c.doc.Filter), p.Filter...),
-				fields:  append(slices.Clip(c.doc.Fields), p.Fields...),
+				fields:  fields,
 				saves:   p.Save,
 				deletes: p.Delete,
 			})

@@ -24,6 +24,7 @@ var lints = []func(*checker){
 	(*checker).hiddenNames,
 	(*checker).tracepointInstead,
 	(*checker).threadsOfSwitches,
+	(*checker).onlySaves,
 	(*checker).missingHere,
 }
 
@@ -287,6 +288,20 @@ func (c *checker) missingHere() {
 		if at := site.at.Span(); why != nil && !site.none && !said[at] {
 			said[at] = true
 			c.diags.Warnf(at, "this machine cannot attach it: %v", why)
+		}
+	}
+}
+
+// onlySaves warns of a probe that only keeps state for another one, and shows the common
+// fields all the same.
+func (c *checker) onlySaves() {
+	own := slices.ContainsFunc(c.doc.Probes, func(p spec.Probe) bool { return len(p.Fields) > 0 })
+	if !own || len(c.doc.Fields) == 0 {
+		return
+	}
+	for _, p := range c.doc.Probes {
+		if len(p.Fields) == 0 && !p.Silent && len(p.Save)+len(p.Delete) > 0 {
+			c.diags.Warnf(p.At.Span(), "this probe has no fields of its own, and makes records of the common ones").Hint = "fields: {} for a probe that only saves"
 		}
 	}
 }

@@ -153,7 +153,7 @@ func (b *body) argument(n *expr.Member) operand {
 		return operand{}
 	}
 	if b.candidate.NoArgs != "" {
-		return b.refuse(n.NameAt, "", "%s: %s", b.candidate, b.candidate.NoArgs)
+		return b.refuse(n.NameAt, b.argumentElsewhere(n.Name), "%s: %s", b.candidate, b.candidate.NoArgs)
 	}
 	hint := "its arguments are " + b.argumentNames()
 	if near := ktype.Nearest(n.Name, b.candidate.Names()); len(near) > 0 {
@@ -166,6 +166,20 @@ func (b *body) argument(n *expr.Member) operand {
 		return b.refuse(n.NameAt, hint, "%s has no argument %q", b.spelling, n.Name)
 	}
 	return b.fail(n.NameAt, "%s has no argument %q", b.spelling, n.Name).hint("%s", hint)
+}
+
+// argumentElsewhere says how a probe at a return comes by an argument of the call.
+func (b *body) argumentElsewhere(name string) string {
+	if b.checker.span != nil {
+		return "keep it where the span starts, keep: {" + name + ": args." + name + "}, and read start." + name
+	}
+	of := strings.TrimSuffix(b.spelling, ":return")
+	for back, entry := range map[string]string{"kretprobe:": "function:", "uretprobe:": "uprobe:"} {
+		if rest, ok := strings.CutPrefix(of, back); ok {
+			of = entry + rest
+		}
+	}
+	return "span: " + of + ", in place of probe, has the arguments at the return, and the time between"
 }
 
 // withoutArgument notes that what is inferred names an argument that the probe does not

@@ -321,7 +321,14 @@ func function(k *ktype.Kernel, arch, target string) ([]Candidate, error) {
 func tracepoint(k *ktype.Kernel, _, target string) ([]Candidate, error) {
 	category, name, ok := strings.Cut(target, ":")
 	if !ok {
-		return nil, fmt.Errorf("a tracepoint is named CATEGORY:NAME")
+		wrong := &Misspelled{Message: "a tracepoint is named CATEGORY:NAME"}
+		if near := k.NearestEvents(":" + target); len(near) > 0 {
+			for i := range near {
+				near[i] = "tracepoint:" + near[i]
+			}
+			wrong.Hint = "did you mean " + source.OrList(near) + "?"
+		}
+		return nil, wrong
 	}
 	format, err := k.Tracepoint(category, name)
 	if err != nil {
