@@ -92,6 +92,10 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 			err = errors.Join(err, t.Close())
 		}
 	}()
+	if targetsTypes(b.Plan) && o.BTF == "" {
+		// Ten milliseconds of reading, meanwhile; whoever needs the types waits for them.
+		go t.types.cache.Kernel()
+	}
 	raiseMemlock(o.Verbose)
 	maps, err := ebpf.NewCollectionWithOptions(
 		&ebpf.CollectionSpec{Maps: spec.Maps, Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder},
@@ -115,6 +119,21 @@ func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// targetsTypes reports whether the first choice of some probe, or what sees the sockets that
+// are open already, is found among the kernel's types.
+func targetsTypes(p *plan.Plan) bool {
+	return p.Owners != nil || slices.ContainsFunc(p.Probes, func(probe plan.Probe) bool {
+		if len(probe.Alternatives) == 0 {
+			return false
+		}
+		switch probe.Alternatives[0].Kind {
+		case plan.Fentry, plan.Fexit, plan.Iterator:
+			return true
+		}
+		return false
+	})
 }
 
 // channelSize rounds up to what ring and perf buffers can be: a power of two of pages,
