@@ -31,6 +31,12 @@ func TestOpens(t *testing.T) {
 			if r["file"] != made[j].Path || number(r["pid"]) != made[j].PID || r["comm"] != comm {
 				t.Errorf("%s: record %d is %v, want %v", name, j, r, made[j])
 			}
+			if name != "opensnoop" {
+				continue
+			}
+			if result := number(r["result"]); result < 0 && -result != int(made[j].Errno) || result >= 0 && made[j].Errno != 0 {
+				t.Errorf("record %d says %d, want errno %d", j, result, made[j].Errno)
+			}
 		}
 	}
 }

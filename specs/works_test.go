@@ -145,6 +145,17 @@ var works = map[string]func(ctx context.Context, words []string) (int, error){
 		// this one ends too.
 		return 22 + 2, nil
 	},
+	"pairs": func(context.Context, []string) (int, error) {
+		return 0, workload.SocketPairs(own("caller"), 1009)
+	},
+	"kills": func(ctx context.Context, _ []string) (int, error) {
+		killed, err := workload.OutOfMemory(ctx, own("caller"), 3, 64<<20)
+		return len(killed), err
+	},
+	"squeeze": func(ctx context.Context, _ []string) (int, error) {
+		_, err := workload.SqueezeMemory(ctx, own("caller"), 2)
+		return 0, err
+	},
 	"mounts": func(context.Context, []string) (int, error) {
 		dir, err := os.MkdirTemp("", "ebgen-mounts-")
 		if err != nil {
