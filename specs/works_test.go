@@ -156,6 +156,14 @@ var works = map[string]func(ctx context.Context, words []string) (int, error){
 		_, err := workload.SqueezeMemory(ctx, own("caller"), 2)
 		return 0, err
 	},
+	"filesystem": func(ctx context.Context, _ []string) (int, error) {
+		dir, end, err := workload.Mount(ctx, filepath.Join(os.Getenv("EBGEN_PROGRAMS"), "ext4.image"), "ext4")
+		if err != nil {
+			return 0, err
+		}
+		made, err := workload.FilesIn(ctx, dir, own("caller"), 37)
+		return 4 * len(made), errors.Join(err, end()) // each is opened, written, synced and read
+	},
 	"mounts": func(context.Context, []string) (int, error) {
 		dir, err := os.MkdirTemp("", "ebgen-mounts-")
 		if err != nil {
@@ -310,6 +318,9 @@ func startWorker(ctx context.Context, t *testing.T, work string) *worker {
 	name, rounds := strings.CutPrefix(work, "rounds ")
 	if rounds {
 		self = program(t, name)
+	}
+	if work == "filesystem" {
+		ext4(t)
 	}
 	w := &worker{Cmd: exec.CommandContext(ctx, self)}
 	w.Stderr = os.Stderr
