@@ -1,8 +1,9 @@
 package ktype
 
 // kernelFamilies are macros of the kernel that golang.org/x/sys/unix lacks or has with
-// another value than the kernel. TASK_RUNNING and its like are not among them: their
-// values changed from version to version (include/linux/sched.h).
+// another value than the kernel. Those that are no user API are here where their values are
+// the same from Linux 5.10, the oldest that is promised, to 6.18: TASK_TRACED, PF_VCPU and
+// GFP_ATOMIC are not.
 var kernelFamilies = []family{
 	{ // include/linux/errno.h: never seen by user space, but by a probe on a return
 		name: "errno",
@@ -39,6 +40,128 @@ var kernelFamilies = []family{
 			{"NF_STOP", 5},
 		},
 		masks: []EnumValue{{"NF_VERDICT_MASK", 0xff}},
+	},
+	{ // include/linux/sched.h: of task_struct.__state, as since Linux 4.14
+		name:  "task_state",
+		flags: true,
+		values: []EnumValue{
+			{"TASK_RUNNING", 0},
+			{"TASK_INTERRUPTIBLE", 0x1},
+			{"TASK_UNINTERRUPTIBLE", 0x2},
+			{"__TASK_STOPPED", 0x4},
+			{"__TASK_TRACED", 0x8},
+			{"EXIT_DEAD", 0x10},
+			{"EXIT_ZOMBIE", 0x20},
+			{"TASK_PARKED", 0x40},
+			{"TASK_DEAD", 0x80},
+			{"TASK_WAKEKILL", 0x100},
+			{"TASK_WAKING", 0x200},
+			{"TASK_NOLOAD", 0x400},
+			{"TASK_NEW", 0x800},
+			{"TASK_RTLOCK_WAIT", 0x1000}, // Linux 5.15
+			{"TASK_FREEZABLE", 0x2000},   // this and the next one Linux 6.1
+			{"TASK_FROZEN", 0x8000},
+		},
+		masks: []EnumValue{{"TASK_NORMAL", 0x3}, {"TASK_KILLABLE", 0x102}, {"TASK_IDLE", 0x402}, {"TASK_STOPPED", 0x104}, {"EXIT_TRACE", 0x30}},
+	},
+	{ // include/linux/sched.h: of task_struct.flags
+		name:  "task_flags",
+		flags: true,
+		values: []EnumValue{
+			{"PF_IDLE", 0x2},
+			{"PF_EXITING", 0x4},
+			{"PF_WQ_WORKER", 0x20},
+			{"PF_FORKNOEXEC", 0x40},
+			{"PF_MCE_PROCESS", 0x80},
+			{"PF_SUPERPRIV", 0x100},
+			{"PF_DUMPCORE", 0x200},
+			{"PF_SIGNALED", 0x400},
+			{"PF_MEMALLOC", 0x800},
+			{"PF_NOFREEZE", 0x8000},
+			{"PF_KSWAPD", 0x20000},
+			{"PF_MEMALLOC_NOFS", 0x40000},
+			{"PF_MEMALLOC_NOIO", 0x80000},
+			{"PF_KTHREAD", 0x200000},
+			{"PF_RANDOMIZE", 0x400000},
+			{"PF_NO_SETAFFINITY", 0x4000000},
+			{"PF_MCE_EARLY", 0x8000000},
+			{"PF_SUSPEND_TASK", 0x80000000},
+		},
+	},
+	{ // include/uapi/linux/futex.h: of futex(2)'s op, whose two flags FUTEX_CMD_MASK takes away
+		name: "futex_op",
+		values: []EnumValue{
+			{"FUTEX_WAIT", 0},
+			{"FUTEX_WAKE", 1},
+			{"FUTEX_FD", 2},
+			{"FUTEX_REQUEUE", 3},
+			{"FUTEX_CMP_REQUEUE", 4},
+			{"FUTEX_WAKE_OP", 5},
+			{"FUTEX_LOCK_PI", 6},
+			{"FUTEX_UNLOCK_PI", 7},
+			{"FUTEX_TRYLOCK_PI", 8},
+			{"FUTEX_WAIT_BITSET", 9},
+			{"FUTEX_WAKE_BITSET", 10},
+			{"FUTEX_WAIT_REQUEUE_PI", 11},
+			{"FUTEX_CMP_REQUEUE_PI", 12},
+			{"FUTEX_LOCK_PI2", 13},
+		},
+		masks: []EnumValue{{"FUTEX_PRIVATE_FLAG", 128}, {"FUTEX_CLOCK_REALTIME", 256}, {"FUTEX_CMD_MASK", -385}},
+	},
+	{ // include/uapi/linux/ipc.h
+		name:  "ipc_flags",
+		flags: true,
+		values: []EnumValue{
+			{"IPC_CREAT", 0o1000},
+			{"IPC_EXCL", 0o2000},
+			{"IPC_NOWAIT", 0o4000},
+		},
+		masks: []EnumValue{{"IPC_PRIVATE", 0}},
+	},
+	{ // include/uapi/linux/ipc.h
+		name: "ipc_command",
+		values: []EnumValue{
+			{"IPC_RMID", 0},
+			{"IPC_SET", 1},
+			{"IPC_STAT", 2},
+			{"IPC_INFO", 3},
+		},
+	},
+	{ // include/linux/socket.h, include/uapi/asm-generic/socket.h: types of control messages of SOL_SOCKET
+		name: "control_message",
+		values: []EnumValue{
+			{"SCM_RIGHTS", 1},
+			{"SCM_CREDENTIALS", 2},
+			{"SCM_SECURITY", 3},
+			{"SCM_PIDFD", 4},
+			{"SCM_TIMESTAMP", 29},
+			{"SCM_TIMESTAMPNS", 35},
+			{"SCM_TIMESTAMPING", 37},
+		},
+	},
+	{ // include/linux/gfp_types.h
+		name:  "gfp_flags",
+		flags: true,
+		values: []EnumValue{
+			{"__GFP_DMA", 0x1},
+			{"__GFP_HIGHMEM", 0x2},
+			{"__GFP_DMA32", 0x4},
+			{"__GFP_MOVABLE", 0x8},
+			{"__GFP_RECLAIMABLE", 0x10},
+			{"__GFP_HIGH", 0x20},
+			{"__GFP_IO", 0x40},
+			{"__GFP_FS", 0x80},
+			{"__GFP_ZERO", 0x100},
+			{"__GFP_DIRECT_RECLAIM", 0x400},
+			{"__GFP_KSWAPD_RECLAIM", 0x800},
+			{"__GFP_NOWARN", 0x2000},
+			{"__GFP_RETRY_MAYFAIL", 0x4000},
+			{"__GFP_NOFAIL", 0x8000},
+			{"__GFP_NORETRY", 0x10000},
+			{"__GFP_MEMALLOC", 0x20000},
+			{"__GFP_COMP", 0x40000},
+		},
+		masks: []EnumValue{{"GFP_KERNEL", 0xcc0}, {"GFP_NOFS", 0xc40}, {"GFP_NOIO", 0xc00}},
 	},
 	{ // include/uapi/asm-generic/fcntl.h; arch/arm64/include/uapi/asm/fcntl.h
 		name:  "open_flags",

@@ -28,6 +28,16 @@ func TestMacro(t *testing.T) {
 		{"CLONE_INTO_CGROUP", 0x200000000, 0x200000000},
 		{"AT_FDCWD", -100, -100},
 		{"NF_ACCEPT", 1, 1},
+		{"TASK_RUNNING", 0, 0},
+		{"TASK_IDLE", 0x402, 0x402},
+		{"EXIT_ZOMBIE", 0x20, 0x20},
+		{"PF_KTHREAD", 0x200000, 0x200000},
+		{"FUTEX_WAIT_BITSET", 9, 9},
+		{"FUTEX_CMD_MASK", -385, -385},
+		{"IPC_CREAT", 0o1000, 0o1000},
+		{"IPC_RMID", 0, 0},
+		{"SCM_RIGHTS", 1, 1},
+		{"GFP_KERNEL", 0xcc0, 0xcc0},
 		{"EPOLLET", 1 << 31, 1 << 31},
 		{"TCP_CLOSE_WAIT", -1, -1},
 	} {
@@ -56,6 +66,7 @@ func TestFamilyShowsUsualName(t *testing.T) {
 		{"socket_type", 2, "SOCK_DGRAM"}, {"filesystem", 0xef53, "EXT4_SUPER_MAGIC"},
 		{"open_flags", 0o4000, "O_NONBLOCK"}, {"open_flags", 0o4010000, "O_SYNC"}, {"map_flags", 0x20, "MAP_ANONYMOUS"},
 		{"capability", 21, "CAP_SYS_ADMIN"}, {"socket_level", 6, "SOL_TCP"}, {"netfilter_verdict", 0, "NF_DROP"},
+		{"task_state", 0, "TASK_RUNNING"}, {"task_flags", 0x200000, "PF_KTHREAD"}, {"futex_op", 0, "FUTEX_WAIT"}, {"control_message", 1, "SCM_RIGHTS"},
 	} {
 		e, ok := Family("amd64", test.family)
 		if !ok {
