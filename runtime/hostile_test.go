@@ -81,3 +81,22 @@ func TestNumbersOfFunctions(t *testing.T) {
 		}
 	}
 }
+
+// FuzzObject prepares what the kernel would be given of any object. It ends, without a panic.
+func FuzzObject(f *testing.F) {
+	for _, source := range []string{"testdata/calls.c", "testdata/table.c", "testdata/user.c"} {
+		f.Add(object.Load(f, source))
+	}
+	p := calls(f, rawTracepoint).Plan
+	params, err := ParseParams(p, map[string][]string{"pid": {"1"}, "address": {"::1"}, "pids": {"1,2"}, "networks": {"10.0.0.0/8"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spec, err := prepare(&plan.Bundle{Plan: p, Object: data}, params, 4096, false)
+		if err != nil {
+			return
+		}
+		relocates(spec.Programs[rawTracepoint.Program])
+	})
+}

@@ -64,19 +64,10 @@ func readObject(b *plan.Bundle, vetted bool) (*ebpf.CollectionSpec, error) {
 
 // open creates the bundle's maps with the params in them. No program is loaded yet.
 func open(b *plan.Bundle, params Params, o Options) (_ *tracer, err error) {
-	spec, err := readObject(b, o.vetted)
+	size := channelSize(o.RingSize)
+	spec, err := prepare(b, params, size, o.vetted)
 	if err != nil {
 		return nil, err
-	}
-	if err := setParams(spec, b.Plan, params); err != nil {
-		return nil, err
-	}
-	if err := setStart(spec); err != nil {
-		return nil, err
-	}
-	size := channelSize(o.RingSize)
-	if events := spec.Maps[eventsMap]; events != nil && b.Plan.Channel.Kind == plan.Ringbuf {
-		events.MaxEntries = uint32(size)
 	}
 	t := &tracer{
 		plan:    b.Plan,
@@ -134,6 +125,24 @@ func targetsTypes(p *plan.Plan) bool {
 		}
 		return false
 	})
+}
+
+// prepare makes of a bundle what the kernel is to be given. size is that of the ring.
+func prepare(b *plan.Bundle, params Params, size int, vetted bool) (*ebpf.CollectionSpec, error) {
+	spec, err := readObject(b, vetted)
+	if err != nil {
+		return nil, err
+	}
+	if err := setParams(spec, b.Plan, params); err != nil {
+		return nil, err
+	}
+	if err := setStart(spec); err != nil {
+		return nil, err
+	}
+	if events := spec.Maps[eventsMap]; events != nil && b.Plan.Channel.Kind == plan.Ringbuf {
+		events.MaxEntries = uint32(size)
+	}
+	return spec, nil
 }
 
 // channelSize rounds up to what ring and perf buffers can be: a power of two of pages,

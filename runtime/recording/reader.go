@@ -65,6 +65,8 @@ func (r *Reader) check() error {
 		return fmt.Errorf("%w: it has no plan", ErrDamaged)
 	case r.head.Order != nativeOrder():
 		return fmt.Errorf("%w: its numbers are %s-endian, this machine's are %s-endian", ErrVersion, r.head.Order, nativeOrder())
+	case p.Validate() != nil:
+		return fmt.Errorf("%w: %w", ErrDamaged, p.Validate())
 	case p.Record.Size < 0 || p.Record.Size > largestRecord:
 		return fmt.Errorf("%w: a record of %d bytes", ErrDamaged, p.Record.Size)
 	case p.Table == nil:

@@ -84,12 +84,18 @@ func DecodeBundle(data []byte) (*Bundle, error) {
 		n := binary.LittleEndian.Uint32(rest)
 		parts[i], rest = rest[4:4+n], rest[4+n:]
 	}
+	if len(parts[0]) > largestPlan || len(parts[3]) > largestPlan {
+		return nil, fmt.Errorf("%w: a plan of %d and what is exact of %d bytes", ErrDamaged, len(parts[0]), len(parts[3]))
+	}
 	p := new(Plan)
 	if err := json.Unmarshal(parts[0], p); err != nil {
 		return nil, fmt.Errorf("%w: plan: %v", ErrDamaged, err)
 	}
 	if p.Version != Version {
 		return nil, fmt.Errorf("bundle holds a plan of version %d, this ebgen reads version %d: build it again", p.Version, Version)
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
 	}
 	b := &Bundle{Plan: p, Source: string(parts[1]), Object: parts[2]}
 	if err := json.Unmarshal(parts[3], &b.Exact); err != nil {
