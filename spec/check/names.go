@@ -139,6 +139,8 @@ func (b *body) argument(n *expr.Member) operand {
 	for i, p := range b.candidate.Params {
 		if p.Name == n.Name || strconv.Itoa(i) == n.Name {
 			switch {
+			case p.Barred != "":
+				return b.refuse(n.NameAt, "", "%s: argument %s cannot be read: %s", b.candidate, n.Name, p.Barred)
 			case p.Source.From != "":
 				return b.pass(p)
 			case b.tolerant > 0:

@@ -239,8 +239,9 @@ func (b *body) keep() {
 			b.refuse(whole(b.scalar), "", "%s: %s", b.candidate, b.candidate.NoArgs)
 		case i < 0:
 			b.refuse(whole(b.scalar), "", "%s has no argument %q", b.candidate, a.Name)
-		case b.candidate.Params[i].Source.From == "":
-			b.refuse(whole(b.scalar), "", "%s: argument %s cannot be read: %s", b.candidate, a.Name, b.candidate.Params[i].Why)
+		case b.candidate.Params[i].Source.From == "" || b.candidate.Params[i].Barred != "":
+			why := cmp.Or(b.candidate.Params[i].Why, b.candidate.Params[i].Barred)
+			b.refuse(whole(b.scalar), "", "%s: argument %s cannot be read: %s", b.candidate, a.Name, why)
 		default:
 			b.span.Values = append(b.span.Values, b.assign(s.entries, argumentMark+a.Name, b.pass(b.candidate.Params[i]), b.span.Line))
 		}

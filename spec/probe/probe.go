@@ -46,6 +46,7 @@ type Param struct {
 	Plan   plan.Type
 	Source plan.Source
 	Why    string // why it cannot be read, when Source says nowhere
+	Barred string // why the kernel takes no program of this candidate that reads it, though of another one it may
 }
 
 func (c Candidate) String() string {
@@ -276,12 +277,35 @@ func result(sig *ktype.Signature, from plan.Source) *Param {
 	return &Param{Name: "retval", Kind: sig.Return, Plan: PlanType(sig.Return), Source: from}
 }
 
+// trampolined is slots with the pointers barred that the verifier lets no fentry or fexit
+// program load: those to pointers, enums and functions, and up to Linux 5.16 those to
+// integers of more than a byte (btf_ctx_access, kernel/bpf/btf.c; commit bb6728d75611).
+func trampolined(k *ktype.Kernel, sig *ktype.Signature) []Param {
+	params := slots(sig)
+	for i := range params {
+		if t := params[i].Kind; t.Kind == ktype.Pointer && !loadable(k, t.Elem()) {
+			params[i].Barred = "this kernel's verifier does not admit " + t.String() + " there"
+		}
+	}
+	return params
+}
+
+func loadable(k *ktype.Kernel, t ktype.Type) bool {
+	switch t.Kind {
+	case ktype.Int, ktype.Bool:
+		return t.Size == 1 || k.Release() == "" || ktype.CompareReleases(k.Release(), "5.17") >= 0
+	case ktype.Pointer, ktype.Enumer, ktype.Func:
+		return false
+	}
+	return true
+}
+
 func fentry(k *ktype.Kernel, _, name string) ([]Candidate, error) {
 	sig, err := k.Function(name)
 	if err != nil {
 		return nil, err
 	}
-	return []Candidate{{Kind: plan.Fentry, Target: name, Params: slots(sig), ReturnProbe: "fexit:" + name}}, nil
+	return []Candidate{{Kind: plan.Fentry, Target: name, Params: trampolined(k, sig), ReturnProbe: "fexit:" + name}}, nil
 }
 
 func fexit(k *ktype.Kernel, _, name string) ([]Candidate, error) {
@@ -293,7 +317,7 @@ func fexit(k *ktype.Kernel, _, name string) ([]Candidate, error) {
 	for _, p := range sig.Params {
 		used += max(1, (p.Type.Size+7)/8)
 	}
-	return []Candidate{{Kind: plan.Fexit, Target: name, Params: slots(sig), Retval: result(sig, plan.Source{From: plan.Slot, Index: used})}}, nil
+	return []Candidate{{Kind: plan.Fexit, Target: name, Params: trampolined(k, sig), Retval: result(sig, plan.Source{From: plan.Slot, Index: used})}}, nil
 }
 
 // function is fentry, else kprobe; a trampoline costs about a tenth of a breakpoint.
