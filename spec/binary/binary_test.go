@@ -82,6 +82,8 @@ func TestFunctions(t *testing.T) {
 			for spelling, want := range map[string]string{
 				"sell":         "has no function sell; it has shop::sell(int)",
 				"nonesuch":     "has no function nonesuch",
+				"aliass":       "has no function aliass; did you mean alias?",
+				"*aliass*":     "has no function *aliass*",
 				"same+1":       "same has 1 bytes: same+1 lies outside",
 				"0x7fffffff":   "has no code at the offset 0x7fffffff",
 				"shop::sell+z": "has no function",

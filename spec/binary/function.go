@@ -6,10 +6,12 @@ import (
 	"debug/gosym"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/ianlancetaylor/demangle"
 )
 
@@ -153,9 +155,38 @@ func (f *File) unknown(all []Function, symbol string) error {
 	slices.SortFunc(near, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	near = slices.Compact(near)
 	if len(near) == 0 {
+		if like := misspelled(all, symbol); len(like) > 0 {
+			return fmt.Errorf("%s has no function %s; did you mean %s?", f.path, symbol, strings.Join(like, " or "))
+		}
 		return fmt.Errorf("%s has no function %s", f.path, symbol)
 	}
 	return fmt.Errorf("%s has no function %s; it has %s", f.path, symbol, strings.Join(near[:min(3, len(near))], ", "))
+}
+
+// misspelled returns at most two names that a typing mistake could have turned into symbol:
+// those with the fewest edits, of which there is one at most for every three letters.
+func misspelled(all []Function, symbol string) []string {
+	if strings.Contains(symbol, "*") {
+		return nil
+	}
+	most := len(symbol) / 3
+	best := map[string]int{}
+	for _, one := range all {
+		if longer := len(one.Name) - len(symbol); longer > most || -longer > most {
+			continue
+		}
+		switch edits := levenshtein.ComputeDistance(one.Name, symbol); {
+		case edits > most:
+		case edits < most:
+			clear(best)
+			most = edits
+			fallthrough
+		default:
+			best[one.Name] = edits
+		}
+	}
+	names := slices.Sorted(maps.Keys(best))
+	return names[:min(2, len(names))]
 }
 
 // chosen says that a symbol is no function by itself, and which functions it may mean.
