@@ -98,6 +98,9 @@ func (t *tracer) attachOne(a *plan.Attachment) error {
 	if a.Kind.UserSpace() {
 		return t.attachUser(a)
 	}
+	if strings.Contains(a.Target, "*") {
+		return t.attachPattern(a)
+	}
 	program, err := t.load(a, nil)
 	if err != nil {
 		return err

@@ -186,3 +186,25 @@ func TestFunctionsOfKernel(t *testing.T) {
 		t.Errorf("argdist: %v returned, want %v", seen, returned)
 	}
 }
+
+// TestPatternOfKernel wants how often one thread calls each function of the kernel that a
+// pattern means, and as many times that they take.
+func TestPatternOfKernel(t *testing.T) {
+	const files = 37
+	comm := own("filer")
+	got := trace(t, map[string][]string{"comm": {comm}}, func(ctx context.Context) error {
+		_, err := workload.Files(ctx, comm, files)
+		return err
+	}, "funccount_vfs", "funclatency_vfs")
+	for i, name := range []string{"funccount", "funclatency"} {
+		calls := map[string]int{}
+		for _, r := range got[i].records {
+			calls[r["function"].(string)] = number(r["calls"])
+		}
+		for _, function := range []string{"vfs_unlink", "vfs_mkdir"} {
+			if calls[function] != files {
+				t.Errorf("%s: %d calls of %s, want %d: %v", name, calls[function], function, files, calls)
+			}
+		}
+	}
+}

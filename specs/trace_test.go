@@ -101,6 +101,8 @@ type variant struct {
 var variants = map[string]variant{
 	"stackcount_entry":        {"stackcount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
 	"funccount_book":          {"funccount", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_*"}},
+	"funccount_vfs":           {"funccount", map[string]string{"probe": "function:vfs_*k*"}},
+	"funclatency_vfs":         {"funclatency", map[string]string{"probe": "function:vfs_*k*"}},
 	"argdist_entry":           {"argdist", map[string]string{"probe": "uprobe:PROGRAMS/ledger:book_entry"}},
 	"argdist_result":          {"argdist", map[string]string{"probe": "uretprobe:PROGRAMS/ledger:book_entry"}},
 	"argdist_returned":        {"argdist", map[string]string{"probe": "function:vfs_read:return"}},

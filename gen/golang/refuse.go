@@ -3,6 +3,7 @@ package golang
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -23,7 +24,7 @@ func (e *Refused) Error() string {
 // whyNot says of what a package cannot carry why it cannot.
 const (
 	whyStack   = "a stack is a number until its frames have names: a generated package has no symbolizer; use ebgen run"
-	whyUser    = "a generated package does not search programs for functions and USDT probes; use ebgen run"
+	whyUser    = "a generated package does not search programs for functions and USDT probes, nor the kernel by a pattern; use ebgen run"
 	whyPerfbuf = "a generated package reads ring buffers only; use channel: ringbuf, or ebgen run"
 	whyFloat   = "a quantile that is computed with as a float is known to ebgen run only"
 )
@@ -83,5 +84,5 @@ func records(p *plan.Plan) []*plan.Record {
 
 // carried returns the alternatives of a probe that a package can attach.
 func carried(p plan.Probe) []plan.Attachment {
-	return slices.DeleteFunc(slices.Clone(p.Alternatives), func(a plan.Attachment) bool { return a.Kind.UserSpace() })
+	return slices.DeleteFunc(slices.Clone(p.Alternatives), func(a plan.Attachment) bool { return a.Kind.UserSpace() || strings.Contains(a.Target, "*") })
 }

@@ -174,10 +174,10 @@ func Find(k *ktype.Kernel, arch, text string) ([]Candidate, error) {
 		return wrong(kind.usage+": "+kind.help, "%s wants a target", word)
 	case kind.target == inFile && !printable(target):
 		return wrong("", "%q is no path and symbol: it has characters that cannot be printed", target)
-	case kind.target == inKernel && !spelled(target):
+	case kind.target == inKernel && !spelled(target) && !(patterned[word] && spelled(strings.ReplaceAll(target, "*", ""))):
 		hint := ""
 		if strings.ContainsAny(target, "*?[") {
-			hint = "wildcards are not in this ebgen yet"
+			hint = "* is for functions: kprobe, kretprobe, function"
 		}
 		return wrong(hint, "%q is no target: letters, digits, _ . and - make one", target)
 	case strings.HasSuffix(target, ":return") && !kind.suffix:
@@ -234,6 +234,9 @@ func newParam(p ktype.Param) Param {
 var registers = map[string]int{"amd64": 6, "arm64": 8}
 
 func kprobe(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
+	if strings.Contains(name, "*") {
+		return pattern(k, arch, name)
+	}
 	sig, err := k.Function(name)
 	if err != nil {
 		return nil, err
@@ -257,7 +260,10 @@ func kprobe(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
 	return []Candidate{c}, nil
 }
 
-func kretprobe(k *ktype.Kernel, _, name string) ([]Candidate, error) {
+func kretprobe(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
+	if strings.Contains(name, "*") {
+		return patternReturn(k, arch, name)
+	}
 	sig, err := k.Function(name)
 	if err != nil {
 		return nil, err
@@ -323,6 +329,16 @@ func fexit(k *ktype.Kernel, _, name string) ([]Candidate, error) {
 // function is fentry, else kprobe; a trampoline costs about a tenth of a breakpoint.
 func function(k *ktype.Kernel, arch, target string) ([]Candidate, error) {
 	name, atReturn := strings.CutSuffix(target, ":return")
+	switch {
+	case strings.Contains(name, "*") && atReturn:
+		return patternReturn(k, arch, name)
+	case strings.Contains(name, "*"):
+		found, err := pattern(k, arch, name)
+		if err == nil {
+			found[0].ReturnProbe = "function:" + name + ":return"
+		}
+		return found, err
+	}
 	first, second := fentry, kprobe
 	if atReturn {
 		first, second = fexit, kretprobe

@@ -72,7 +72,7 @@ func goProgram(name string) (isGo, known bool) {
 // before one of its functions is hit.
 func (c Candidate) Func() (name string, known bool) {
 	if c.Kind != plan.Uprobe && c.Kind != plan.Uretprobe {
-		return c.Target, true
+		return c.Target, !strings.Contains(c.Target, "*")
 	}
 	_, symbol, _ := strings.Cut(c.Target, ":")
 	return symbol, !strings.Contains(symbol, "*")
