@@ -65,19 +65,17 @@ func TestHostileBundle(t *testing.T) {
 // behind another one is another function.
 func TestNumbersOfFunctions(t *testing.T) {
 	names := map[uint32]string{7: "bpf_rdonly_cast", 8: "bpf_task_release"}
+	name := func(number uint32) (string, error) { return names[number], nil }
 	for given, want := range map[uint32]uint32{7: 7, 8: 0, 9: 0, 0: 0} {
-		k := newKernelTypes(
-			&plan.Bundle{Plan: &plan.Plan{}, Exact: []plan.Exact{{Kernel: "k", Functions: map[string]uint32{"bpf_rdonly_cast": given}}}},
-			Options{KernelID: "k", KernelFunction: func(number uint32) (string, error) { return names[number], nil }},
-		)
-		for range 2 {
-			if got := k.numberOf("bpf_rdonly_cast"); got != want {
-				t.Errorf("%d is given, %d is used, want %d", given, got, want)
-			}
+		b := &plan.Bundle{Plan: &plan.Plan{Direct: true}, Exact: []plan.Exact{{Kernel: "k", Functions: map[string]uint32{"bpf_rdonly_cast": given}}}}
+		k := newKernelTypes(b, Options{KernelID: "k", KernelFunction: name})
+		if got := k.numbers()["bpf_rdonly_cast"]; got != want {
+			t.Errorf("%d is given, %d is used, want %d", given, got, want)
 		}
-		k.name, k.numbers = nil, nil
-		if got := k.numberOf("bpf_rdonly_cast"); got != 0 {
-			t.Errorf("%d is used where no function is known by its number", got)
+		for _, o := range []Options{{KernelID: "k"}, {KernelID: "other", KernelFunction: name}, {KernelFunction: name}} {
+			if newKernelTypes(b, o).numbers != nil {
+				t.Errorf("numbers are used where no function is known by its number: %+v", o)
+			}
 		}
 	}
 }

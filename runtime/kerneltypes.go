@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -21,10 +22,9 @@ var ErrNoBTF = errors.New("this kernel does not tell its types (no /sys/kernel/b
 type kernelTypes struct {
 	file    string
 	structs []plan.Struct
-	exact   *plan.Exact // or nil
-	cache   *btf.Cache  // the running kernel's, shared by all loads
-	name    func(number uint32) (string, error)
-	numbers map[string]uint32 // of kernel functions, 0 where the bundle's is not right
+	exact   *plan.Exact              // or nil
+	cache   *btf.Cache               // the running kernel's, shared by all loads
+	numbers func() map[string]uint32 // of kernel functions; nil when none are known
 
 	loaded bool
 	types  *btf.Spec
@@ -34,10 +34,14 @@ type kernelTypes struct {
 // newKernelTypes reads the types from the file Options.BTF, unless that is "". What the bundle
 // knows of just the kernel Options.KernelID is used.
 func newKernelTypes(b *plan.Bundle, o Options) *kernelTypes {
-	k := &kernelTypes{file: o.BTF, structs: b.Plan.Structs, cache: btf.NewCache(), name: o.KernelFunction, numbers: map[string]uint32{}}
+	k := &kernelTypes{file: o.BTF, structs: b.Plan.Structs, cache: btf.NewCache()}
 	at := slices.IndexFunc(b.Exact, func(e plan.Exact) bool { return e.Kernel == o.KernelID })
 	if at >= 0 && o.KernelID != "" && o.BTF == "" {
 		k.exact = &b.Exact[at]
+	}
+	if k.exact != nil && o.KernelFunction != nil && (b.Plan.Direct || b.Plan.C != nil) {
+		k.numbers = sync.OnceValue(func() map[string]uint32 { return rightNumbers(k.exact.Functions, o.KernelFunction) })
+		go k.numbers() // some milliseconds; whoever needs them waits
 	}
 	return k
 }
@@ -45,7 +49,7 @@ func newKernelTypes(b *plan.Bundle, o Options) *kernelTypes {
 // number puts the numbers of kernel functions into their calls, where they are known: the
 // library would look for them in all of the kernel's types.
 func (k *kernelTypes) number(program *ebpf.ProgramSpec) {
-	if k.exact == nil {
+	if k.numbers == nil {
 		return
 	}
 	for i := range program.Instructions {
@@ -53,26 +57,22 @@ func (k *kernelTypes) number(program *ebpf.ProgramSpec) {
 		if !ins.IsKfuncCall() {
 			continue
 		}
-		if id := k.numberOf(ins.Reference()); id != 0 {
+		if id := k.numbers()[ins.Reference()]; id != 0 {
 			program.Instructions[i] = asm.Instruction{OpCode: ins.OpCode, Src: ins.Src, Constant: int64(id)}.WithSource(ins.Source())
 		}
 	}
 }
 
-// numberOf returns the number of a kernel function that the bundle gives, or 0. A bundle is
-// not trusted: behind another number is another function.
-func (k *kernelTypes) numberOf(function string) uint32 {
-	id, known := k.numbers[function]
-	if known || k.name == nil {
-		return id
-	}
-	if given, ok := k.exact.Functions[function]; ok {
-		if name, err := k.name(given); err == nil && name == function {
-			id = given
+// rightNumbers returns the numbers of kernel functions that a bundle gives, as far as they
+// are right. A bundle is not trusted: behind another number is another function.
+func rightNumbers(given map[string]uint32, name func(number uint32) (string, error)) map[string]uint32 {
+	right := map[string]uint32{}
+	for function, number := range given {
+		if found, err := name(number); err == nil && found == function {
+			right[function] = number
 		}
 	}
-	k.numbers[function] = id
-	return id
+	return right
 }
 
 // forProgram returns the types to relocate a program against; nil lets the library take
