@@ -30,9 +30,9 @@ var attachKinds = []AttachKind{
 // The parts of a plan that stand for something in the object or the kernel.
 var (
 	identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
-	// kernelTarget is a function, a tracepoint with or without its category, an iterator, an
+	// kernelTarget is a function or a pattern of some, a tracepoint with or without its category, an iterator, an
 	// event and how often. Functions of modules and clones have dots and dollars.
-	kernelTarget = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.$:-]*$`) })
+	kernelTarget = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.$:*-]*$`) })
 )
 
 // Validate makes sure that what is in a plan leads to something that is there, and that
@@ -65,7 +65,9 @@ func (p *Plan) validateNames() error {
 	return nil
 }
 
-func isIdentifier(name string) bool { return len(name) <= longestName && identifier().MatchString(name) }
+func isIdentifier(name string) bool {
+	return len(name) <= longestName && identifier().MatchString(name)
+}
 
 func (p *Plan) validateHistograms() error {
 	for i, h := range p.Histograms {

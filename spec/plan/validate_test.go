@@ -28,6 +28,7 @@ func TestValidate(t *testing.T) {
 		{"", func(p *Plan) {
 			*attachment(p) = Attachment{Kind: Uprobe, Target: "/usr/bin/a b:operator new(unsigned long)", Program: "p"}
 		}},
+		{"", func(p *Plan) { *attachment(p) = Attachment{Kind: Kprobe, Target: "tcp_*.isra.0", Program: "p"} }},
 		{"", func(p *Plan) { *attachment(p) = Attachment{Kind: Begin, Program: "p"} }},
 		{`"../x" is no name of a tracer`, func(p *Plan) { p.Name = "../x" }},
 		{`"/etc/x.yaml" is no name of a file`, func(p *Plan) { p.File = "/etc/x.yaml" }},
