@@ -281,7 +281,7 @@ func TestFirstPossibleAlternative(t *testing.T) {
 		t.Errorf("%d records of 101 calls", account.Delivered)
 	}
 	want := []string{
-		"syscall:getpgid: not as fentry:no_such_function: the kernel's BTF has no function no_such_function: it is absent, inlined or renamed",
+		"syscall:getpgid: not as fentry:no_such_function: the kernel's BTF has no function no_such_function, which is absent, inlined or renamed, or it has more arguments than this kernel's trampolines pass",
 		"syscall:getpgid: not as rawtracepoint:nonsuch: this kernel has no tracepoint nonsuch, or the module that has it is not loaded",
 		"syscall:getpgid: not as tracepoint:syscalls:sys_enter_nonsuch: this kernel has no tracepoint syscalls:sys_enter_nonsuch, or the module that has it is not loaded",
 		"syscall:getpgid: attached as tracepoint:syscalls:sys_enter_getpgid, N instructions",

@@ -22,7 +22,7 @@ var tracingCauses = []cause{
 	{enotsupp, "this kernel has no trampolines for BPF (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS), or none for TARGET"},
 	{unix.EBUSY, "TARGET is held by a live patch or another direct caller of ftrace (EBUSY)"},
 	{unix.E2BIG, "TARGET already has as many programs as a trampoline holds (BPF_MAX_TRAMP_LINKS is 38)"},
-	{ebpf.ErrNotSupported, "the kernel's BTF has no function TARGET: it is absent, inlined or renamed"},
+	{ebpf.ErrNotSupported, "the kernel's BTF has no function TARGET, which is absent, inlined or renamed, or it has more arguments than this kernel's trampolines pass"},
 	{unix.ENOENT, "this kernel has no function TARGET that can be traced"},
 	{unix.EINVAL, "this kernel cannot trace TARGET by fentry or fexit (EINVAL)"},
 }

@@ -330,6 +330,9 @@ func (c *checker) try(p *plan.Probe, s *site, index int, a alternative) (all []*
 
 // attempt checks all duties of a site against one candidate.
 func (c *checker) attempt(p *plan.Probe, s *site, a alternative, one probe.Candidate) (*attempt, *source.Diagnostic) {
+	if one.Barred != "" {
+		return nil, &source.Diagnostic{Span: s.at.At(a.span), Message: one.String() + ": " + one.Barred}
+	}
 	made := &attempt{candidate: one}
 	for _, d := range s.duties {
 		b := &body{checker: c, probe: p, spelling: a.text, candidate: one, shared: len(s.list) > 1, duty: d,

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/ebgen/ebgen/spec/ktype/internal/tracefs"
 )
 
@@ -42,9 +44,12 @@ const (
 	whyNoReturn    = "it never returns"
 )
 
-// maxTracedArgs is MAX_BPF_FUNC_ARGS (include/linux/bpf.h); the trampoline of x86 took as
-// many as registers hold before 6.6 (commit 473e3150e30a).
+// maxTracedArgs is MAX_BPF_FUNC_ARGS (include/linux/bpf.h).
 const maxTracedArgs = 12
+
+// inRegisters is how many words the trampoline of an architecture passed on before it took
+// those on the stack too: commits 473e3150e30a (x86-64) and 9014cf56f13d (arm64).
+var inRegisters = map[string]struct{ words, major, minor int }{amd64: {6, 6, 6}, arm64: {8, 6, 16}}
 
 // largestTracedArg is the bytes of a struct that a trampoline passes by value since 6.0
 // (commit 720e6a435194, btf_distill_func_proto); before, an argument has at most 8.
@@ -154,21 +159,55 @@ func (k *Kernel) prototypes(match func(string) bool) map[string]*prototype {
 		}
 		return true
 	})
-	for name, p := range found {
-		if p.count > 1 {
-			if _, err := k.Function(name); err != nil {
-				p.refuse(fmt.Sprintf(whyAmbiguous, p.count))
-			}
-			p.refuseTrampoline(fmt.Sprintf(whyAmbiguous, p.count))
-		}
-		if slices.Contains(denied, name) {
-			p.refuseTrampoline(whyDenied)
-		}
-		if p.Fexit == "" && slices.Contains(noReturn, name) && !before(k.release, 6, 16) {
-			p.Fexit = whyNoReturn
-		}
+	for _, p := range found {
+		k.judge(p)
 	}
 	return found
+}
+
+// judge adds what speaks against a function by its name alone.
+func (k *Kernel) judge(p *prototype) {
+	if p.count > 1 {
+		if _, err := k.Function(p.Name); err != nil {
+			p.refuse(fmt.Sprintf(whyAmbiguous, p.count))
+		}
+		p.refuseTrampoline(fmt.Sprintf(whyAmbiguous, p.count))
+	}
+	if slices.Contains(denied, p.Name) {
+		p.refuseTrampoline(whyDenied)
+	}
+	if p.Fexit == "" && slices.Contains(noReturn, p.Name) && !before(k.release, 6, 16) {
+		p.Fexit = whyNoReturn
+	}
+}
+
+// Trampoline says, from what BTF says of a function, why the kernel attaches no fentry and
+// no fexit program to it; "" where it may.
+func (k *Kernel) Trampoline(name string) (fentry, fexit string) {
+	p := &prototype{Traceable: Traceable{Name: name}}
+	k.each(func(m image) bool {
+		types, err := m.spec.AnyTypesByName(name)
+		if err != nil {
+			return true
+		}
+		for _, t := range types {
+			f, ok := t.(*btf.Func)
+			if !ok || f.Name != name {
+				continue
+			}
+			if p.count++; p.count > 1 {
+				continue
+			}
+			if id, err := m.spec.TypeID(f); err == nil {
+				if why := k.trampoline().against(m.raw, uint32(id)); why != "" {
+					p.refuseTrampoline(why)
+				}
+			}
+		}
+		return p.count == 0
+	})
+	k.judge(p)
+	return p.Fentry, p.Fexit
 }
 
 // trampoline is what a kernel's trampolines pass to programs.
@@ -180,10 +219,10 @@ type trampoline struct {
 
 func (k *Kernel) trampoline() trampoline {
 	t := trampoline{args: maxTracedArgs, argBytes: largestTracedArg, registers: maxTracedArgs}
-	if k.running && before(k.release, 6, 6) {
-		t.registers = map[string]int{amd64: 6, arm64: 8}[k.Arch()]
+	if r := inRegisters[k.Arch()]; before(k.release, r.major, r.minor) {
+		t.registers = r.words
 	}
-	if k.running && before(k.release, 6, 0) {
+	if before(k.release, 6, 0) {
 		t.argBytes = 8
 	}
 	return t

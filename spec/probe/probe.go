@@ -37,6 +37,7 @@ type Candidate struct {
 	NoArgs      string // why there are no arguments although the function has some
 	ReturnProbe string // the probe that fires at the return of the same thing, or ""
 	Object      int    // plan.Attachment.Object
+	Barred      string // why this kernel attaches no program there, "" when it may
 }
 
 // Param is one argument, as the kernel's BTF names and types it.
@@ -311,7 +312,8 @@ func fentry(k *ktype.Kernel, _, name string) ([]Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Candidate{{Kind: plan.Fentry, Target: name, Params: trampolined(k, sig), ReturnProbe: "fexit:" + name}}, nil
+	barred, _ := k.Trampoline(name)
+	return []Candidate{{Kind: plan.Fentry, Target: name, Params: trampolined(k, sig), ReturnProbe: "fexit:" + name, Barred: barred}}, nil
 }
 
 func fexit(k *ktype.Kernel, _, name string) ([]Candidate, error) {
@@ -323,7 +325,8 @@ func fexit(k *ktype.Kernel, _, name string) ([]Candidate, error) {
 	for _, p := range sig.Params {
 		used += max(1, (p.Type.Size+7)/8)
 	}
-	return []Candidate{{Kind: plan.Fexit, Target: name, Params: trampolined(k, sig), Retval: result(sig, plan.Source{From: plan.Slot, Index: used})}}, nil
+	_, barred := k.Trampoline(name)
+	return []Candidate{{Kind: plan.Fexit, Target: name, Params: trampolined(k, sig), Retval: result(sig, plan.Source{From: plan.Slot, Index: used}), Barred: barred}}, nil
 }
 
 // function is fentry, else kprobe; a trampoline costs about a tenth of a breakpoint.
