@@ -31,12 +31,15 @@ type Function struct {
 // Functions returns what a spelling means: a symbol, mangled or as the source has it with
 // or without its parameters; SYMBOL+0x10; an offset in the file 0x1234; or a pattern in
 // which * stands for any text. Functions of one address are one. A name that several
-// functions have, as static ones may, means all of them.
+// functions have, as static ones may, means all of them. Offsets are of instructions.
 func (f *File) Functions(spelling string) ([]Function, error) {
 	if offset, err := strconv.ParseUint(spelling, 0, 64); err == nil {
 		address, ok := f.executable(offset)
 		if !ok {
 			return nil, fmt.Errorf("%s has no code at the offset %s", f.path, spelling)
+		}
+		if err := f.beginsInstruction(address); err != nil {
+			return nil, err
 		}
 		return []Function{{Name: spelling, Offset: offset, Address: address}}, nil
 	}
@@ -66,6 +69,9 @@ func (f *File) Functions(spelling string) ([]Function, error) {
 		one.Offset, one.Address = one.Offset+step, one.Address+step
 		if step > 0 {
 			one.Name, one.Demangled = spelling, ""
+			if err := f.beginsInstruction(one.Address); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return found, nil
