@@ -148,7 +148,7 @@ func TestBeginEnd(t *testing.T) {
 func TestBeginEndAround(t *testing.T) {
 	sink := new(list)
 	bundle := samples(t,
-		plan.Attachment{Kind: plan.Interval, Target: "ms:1", Program: "sampled"},
+		plan.Attachment{Kind: plan.Interval, Target: "ms:1", Program: "ticked"},
 		plan.Attachment{Kind: plan.End, Program: "ended"},
 		plan.Attachment{Kind: plan.Begin, Program: "begun"},
 	)
