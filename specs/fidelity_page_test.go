@@ -24,6 +24,9 @@ func generated(name string) *regexp.Regexp {
 // TestFidelityPage holds docs/fidelity.md to the table of peers, to the figures of the last
 // run of scripts/test-fidelity, and to the catalogue: each spec has a peer, or a reason.
 func TestFidelityPage(t *testing.T) {
+	if os.Getenv("EBGEN_VM") != "" {
+		t.Skip("a guest has no documents")
+	}
 	const page = "../docs/fidelity.md"
 	text, err := os.ReadFile(page)
 	if err != nil {
