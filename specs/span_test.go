@@ -254,8 +254,16 @@ func TestOffCPU(t *testing.T) {
 		if n := sum(got[i].records, "times"); n < least || n > most || len(got[i].records) < 2 {
 			t.Errorf("%s: %d times, the kernel counts %d to %d switches: %v", name, n, least, most, got[i].records)
 		}
+		// Where the kernel cannot walk a stack there is none, and that is counted.
+		failed := int(got[i].account.FailedReads)
 		for _, r := range got[i].records {
-			if kernel, ok := r["kernel"].([]any); r["comm"] != comm || !ok || len(kernel) == 0 {
+			kernel, ok := r["kernel"].([]any)
+			if r["kernel"] == nil && number(r["times"]) <= failed {
+				failed -= number(r["times"])
+				t.Logf("%s: %d stacks were not taken", name, number(r["times"]))
+				continue
+			}
+			if r["comm"] != comm || !ok || len(kernel) == 0 {
 				t.Errorf("%s: a stack of the kernel that is none: %v", name, r)
 			}
 		}
