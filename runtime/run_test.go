@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ebgen/ebgen/runtime/internal/object"
 	"github.com/ebgen/ebgen/spec/plan"
 )
@@ -116,14 +118,25 @@ func trace(t testing.TB, b *plan.Bundle, o Options, act func()) (*Account, error
 
 // exact fails unless an interrupted run delivered n records and lost nothing. What the
 // kernel missed does not count: where a program can be preempted, the events of other
-// tasks on that CPU are missed meanwhile, and the programs here see every system call.
+// tasks on that CPU are missed meanwhile, and the programs here see every system call. When
+// they are ours, and as many as are missing, there is nothing to compare.
 func exact(t *testing.T, account *Account, n int) {
 	t.Helper()
+	if short := uint64(n) - account.Delivered; account.Delivered < uint64(n) && short <= account.Missed && preemptible() {
+		t.Skipf("%d of %d calls are not there, the kernel missed %d", short, n, account.Missed)
+	}
 	got, want := *account, Account{End: Interrupted, Delivered: uint64(n)}
 	got.Missed = 0
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("account is %+v, want %+v", got, want)
 	}
+}
+
+// preemptible reports whether this kernel may take the CPU from a program of a raw
+// tracepoint: docs/decisions/missed.md.
+func preemptible() bool {
+	var name unix.Utsname
+	return unix.Uname(&name) == nil && name.Release[0] >= '7'
 }
 
 func TestEveryCallOnce(t *testing.T) {
