@@ -41,7 +41,7 @@ func show(t plan.Type, b []byte) any {
 func plain(t plan.Type, b []byte) any {
 	switch t.Kind {
 	case plan.Int, plan.Enumer, plan.Bool, plan.Pointer, plan.Stack:
-		v := load(b)
+		v := plan.Word(b)
 		if t.Signed {
 			shift := 64 - 8*len(b)
 			return json.Number(strconv.FormatInt(int64(v<<shift)>>shift, 10))
@@ -57,7 +57,7 @@ func plain(t plan.Type, b []byte) any {
 	case plan.Hist:
 		counts := new(values)
 		for i := 0; 8*i < len(b); i++ {
-			if n := load(b[8*i : 8*i+8]); n > 0 {
+			if n := plan.Word(b[8*i : 8*i+8]); n > 0 {
 				counts.put(strconv.Itoa(i), json.Number(strconv.FormatUint(n, 10)))
 			}
 		}
@@ -76,18 +76,6 @@ func plain(t plan.Type, b []byte) any {
 
 // text is a value as a complaint shows it.
 func text(v any) []byte { return bytes.TrimSpace(line(v)) }
-
-func load(b []byte) uint64 {
-	switch len(b) {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(binary.NativeEndian.Uint16(b))
-	case 4:
-		return uint64(binary.NativeEndian.Uint32(b))
-	}
-	return binary.NativeEndian.Uint64(b)
-}
 
 // layOut is the bytes of a value that show has given, or a person has written, as a type of
 // the spec has them. The type may be another than that of the recording: a value that fits

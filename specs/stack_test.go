@@ -1,7 +1,6 @@
 package specs_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 )
@@ -9,30 +8,21 @@ import (
 // TestStacksOfCalls wants the calls of a program apart by the two functions that they come
 // from: 30 and 7 allocations in a round, and the bytes of each.
 func TestStacksOfCalls(t *testing.T) {
-	const rounds = 3
-	path := program(t, "ledger")
-	got := trace(t, map[string][]string{"comm": {"ledger"}}, func(context.Context) error {
-		p := start(t, path)
-		for range rounds {
-			if err := p.round(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, "mallocstacks", "stackcount_entry")
+	const times = 3
+	got := trace(t, map[string][]string{"comm": {"ledger"}}, rounds(t, "ledger", times, new(*process)), "mallocstacks", "stackcount_entry")
 	bytes := func(list []int) (n int) {
 		for _, amount := range list {
 			n += amount
 		}
-		return rounds * n
+		return times * n
 	}
 	type calls struct {
 		times, bytes int
 		stack        string // the innermost functions of the program
 	}
 	want := []calls{
-		{rounds * paid, bytes(amounts[:paid]), "book_entry book_parse main"},
-		{rounds * (len(amounts) - paid), bytes(amounts[paid:]), "book_entry book_answer main"},
+		{times * paid, bytes(amounts[:paid]), "book_entry book_parse main"},
+		{times * (len(amounts) - paid), bytes(amounts[paid:]), "book_entry book_answer main"},
 	}
 	for i, count := range []string{"calls", "times"} {
 		records := got[i].records
@@ -61,18 +51,9 @@ func TestStacksOfCalls(t *testing.T) {
 
 // TestFunccount wants how often each function was called that a pattern means.
 func TestFunccount(t *testing.T) {
-	const rounds = 3
-	path := program(t, "ledger")
-	got := trace(t, map[string][]string{"comm": {"ledger"}}, func(context.Context) error {
-		p := start(t, path)
-		for range rounds {
-			if err := p.round(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, "funccount_book")[0]
-	want := map[string]int{"book_entry": rounds * 37, "book_parse": rounds, "book_answer": rounds}
+	const times = 3
+	got := trace(t, map[string][]string{"comm": {"ledger"}}, rounds(t, "ledger", times, new(*process)), "funccount_book")[0]
+	want := map[string]int{"book_entry": times * 37, "book_parse": times, "book_answer": times}
 	for _, r := range got.records {
 		name, _ := r["function"].(string)
 		if n := number(r["calls"]); want[name] != n {
@@ -88,27 +69,18 @@ func TestFunccount(t *testing.T) {
 // TestMemleak wants the blocks that a program did not give back, by the function that took
 // them, and no others: of 37 every third, in each round.
 func TestMemleak(t *testing.T) {
-	const rounds, turns = 3, 37
-	path := program(t, "leak")
-	got := trace(t, map[string][]string{"comm": {"leak"}}, func(context.Context) error {
-		p := start(t, path)
-		for range rounds {
-			if err := p.round(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, "memleak")[0]
+	const times, turns = 3, 37
+	got := trace(t, map[string][]string{"comm": {"leak"}}, rounds(t, "leak", times, new(*process)), "memleak")[0]
 	type left struct{ taken, left, bytes int }
 	want := map[string]left{
-		"leaky":  {rounds * turns, 0, 0},
-		"tidy":   {rounds * 2 * turns, 0, 0}, // from two places
-		"larger": {rounds * turns, 0, 0},
+		"leaky":  {times * turns, 0, 0},
+		"tidy":   {times * 2 * turns, 0, 0}, // from two places
+		"larger": {times * turns, 0, 0},
 	}
 	leaky := want["leaky"]
 	for i := 0; i < turns; i += 3 {
-		leaky.left += rounds
-		leaky.bytes += rounds * (101 + i)
+		leaky.left += times
+		leaky.bytes += times * (101 + i)
 	}
 	want["leaky"] = leaky
 	seen := map[string]left{}

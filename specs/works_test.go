@@ -101,25 +101,7 @@ var works = map[string]func(ctx context.Context, words []string) (int, error){
 		return n, err
 	},
 	"signals": func(context.Context, []string) (int, error) {
-		return 37 + 11 + 7, named(func() error {
-			const nobody = 1 << 29 // no process has this number: PID_MAX_LIMIT is 1 << 22
-			for range 37 {
-				if err := unix.Kill(os.Getpid(), 0); err != nil {
-					return err
-				}
-			}
-			for range 11 {
-				if err := unix.Kill(nobody, unix.SIGWINCH); err != unix.ESRCH {
-					return fmt.Errorf("kill: %v, want %v", err, unix.ESRCH)
-				}
-			}
-			for range 7 {
-				if err := unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGWINCH); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return 37 + 11 + 7, named(signals)
 	},
 	"programs": func(_ context.Context, words []string) (int, error) {
 		for i := range 22 {
@@ -376,4 +358,28 @@ func (w *worker) work() error {
 		}
 	}
 	return w.Wait()
+}
+
+// nobody is a process that there is not: PID_MAX_LIMIT is 1 << 22.
+const nobody = 1 << 29
+
+// signals sends this process 37 times none and this thread 7 times one that is ignored, and
+// nobody 11 times.
+func signals() error {
+	for range 37 {
+		if err := unix.Kill(os.Getpid(), 0); err != nil {
+			return err
+		}
+	}
+	for range 11 {
+		if err := unix.Kill(nobody, unix.SIGWINCH); err != unix.ESRCH {
+			return fmt.Errorf("kill: %v, want %v", err, unix.ESRCH)
+		}
+	}
+	for range 7 {
+		if err := unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGWINCH); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -76,11 +76,7 @@ func (m *maker) open() (*ktype.Kernel, error) {
 	if m.btf != "" {
 		return openKernel(m.btf)
 	}
-	k, err := ktype.Running()
-	if errors.Is(err, ktype.ErrNoBTF) {
-		return nil, fmt.Errorf("%w: give this kernel's types with --btf FILE", err)
-	}
-	return k, err
+	return tool.Running()
 }
 
 // kernelID names the kernel's types without reading them where that can be done.

@@ -118,16 +118,3 @@ func putWord(into []byte, v uint64) {
 		binary.NativeEndian.PutUint64(into, v)
 	}
 }
-
-// word reads a number of 1, 2, 4 or 8 bytes.
-func word(b []byte) uint64 {
-	switch len(b) {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(binary.NativeEndian.Uint16(b))
-	case 4:
-		return uint64(binary.NativeEndian.Uint32(b))
-	}
-	return binary.NativeEndian.Uint64(b)
-}

@@ -19,7 +19,7 @@ func over(t *testing.T, e *plan.Expr, count uint64, sum int64) (uint64, bool) {
 	add(t, table, who("a", 1), value)
 	row := table.Rows()[0]
 	f := &p.Record.Fields[0]
-	return shapeOf(f.Type).wrap(word(row[f.Offset:][:f.Type.Size])), binary.NativeEndian.Uint64(row)&1 == 0
+	return shapeOf(f.Type).wrap(plan.Word(row[f.Offset:][:f.Type.Size])), binary.NativeEndian.Uint64(row)&1 == 0
 }
 
 func TestIntegers(t *testing.T) {

@@ -98,7 +98,7 @@ func (o *order) rank(t *Table) {
 		}
 		o.absent[at] = o.column.missing(e)
 		if o.number {
-			o.ranks[at] = o.shape.rank(o.shape.wrap(word(e.key[o.offset:][:o.size])))
+			o.ranks[at] = o.shape.rank(o.shape.wrap(plan.Word(e.key[o.offset:][:o.size])))
 		}
 	}
 }

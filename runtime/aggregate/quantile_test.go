@@ -28,7 +28,7 @@ func quantileOf(t testing.TB, h plan.Histogram, result plan.Type, millionths int
 	add(t, table, who("a", 1), value)
 	row := table.Rows()[0]
 	f := &p.Record.Fields[0]
-	return word(row[f.Offset:][:8]), binary.NativeEndian.Uint64(row[p.Record.Absent:])>>f.Bit&1 == 0
+	return plan.Word(row[f.Offset:][:8]), binary.NativeEndian.Uint64(row[p.Record.Absent:])>>f.Bit&1 == 0
 }
 
 // exactQuantile is the least value that at least millionths of the sorted values are not

@@ -177,17 +177,17 @@ func show(p *plan.Plan, rows [][]byte) string {
 			case f.Type.Kind == plan.String:
 				words = append(words, strings.TrimRight(string(b), "\x00"))
 			case f.Type.Kind == plan.Float:
-				words = append(words, fmt.Sprintf("%g", math.Float64frombits(word(b))))
+				words = append(words, fmt.Sprintf("%g", math.Float64frombits(plan.Word(b))))
 			case f.Type.Kind == plan.Hist:
 				for i := range len(b) / 8 {
-					if n := word(b[8*i:][:8]); n > 0 {
+					if n := plan.Word(b[8*i:][:8]); n > 0 {
 						words = append(words, fmt.Sprintf("%d:%d", i, n))
 					}
 				}
 			case f.Type.Signed:
-				words = append(words, fmt.Sprint(int64(shapeOf(f.Type).wrap(word(b)))))
+				words = append(words, fmt.Sprint(int64(shapeOf(f.Type).wrap(plan.Word(b)))))
 			default:
-				words = append(words, fmt.Sprint(word(b)))
+				words = append(words, fmt.Sprint(plan.Word(b)))
 			}
 		}
 		lines = append(lines, strings.Join(words, " "))

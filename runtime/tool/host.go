@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"errors"
 	"fmt"
 	goruntime "runtime"
 
@@ -13,11 +14,7 @@ import (
 func Host(btf string) fit.Host {
 	h := fit.Host{Arch: goruntime.GOARCH, Kernel: func() (*ktype.Kernel, error) {
 		if btf == "" {
-			k, err := ktype.Running()
-			if err != nil {
-				return nil, fmt.Errorf("%w: give this kernel's types with --btf FILE", err)
-			}
-			return k, nil
+			return Running()
 		}
 		return ktype.Open(btf)
 	}}
@@ -25,6 +22,16 @@ func Host(btf string) fit.Host {
 		h.ID = kernelID()
 	}
 	return h
+}
+
+// Running opens the running kernel's types; where it does not tell them the error says which
+// flag gives them.
+func Running() (*ktype.Kernel, error) {
+	k, err := ktype.Running()
+	if errors.Is(err, ktype.ErrNoBTF) {
+		return nil, fmt.Errorf("%w: give this kernel's types with --btf FILE", err)
+	}
+	return k, err
 }
 
 // kernelID is the id of the running kernel's types; without one nothing is known to be

@@ -61,7 +61,8 @@ func (c *checker) station(at spec.Scalar, list []alternative, name string, d *du
 	i := slices.IndexFunc(c.sites, func(s *site) bool { return s.name == name })
 	if i < 0 {
 		i = len(c.sites)
-		c.sites = append(c.sites, &site{at: at, list: list, none: orNone(at), name: name})
+		_, none := cutNone(at)
+		c.sites = append(c.sites, &site{at: at, list: list, none: none, name: name})
 	}
 	c.sites[i].duties = append(c.sites[i].duties, d)
 }

@@ -125,7 +125,7 @@ func (c *checker) arrangeSpan() {
 func (c *checker) arrangeShort(s spec.Scalar) {
 	c.span.short, c.span.stages = true, []string{startStage, endStage}
 	entry := c.alternatives(s)
-	if orNone(s) {
+	if _, none := cutNone(s); none {
 		c.diags.Errorf(s.Span(), "without its probe there is no span").Hint = "none is for one of several probes"
 	}
 	var back []alternative

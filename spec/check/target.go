@@ -140,19 +140,13 @@ func (c *checker) resolve(s spec.Scalar, a alternative) ([]probe.Candidate, erro
 // noProbe is the alternative that is taken where no other can be.
 const noProbe = "none"
 
-// orNone reports whether a probe ends with the alternative none.
-func orNone(s spec.Scalar) bool {
-	before, last, ok := cutLast(s.Value, "|")
-	return ok && before != "" && last == noProbe
-}
-
-// cutLast cuts a text around the last separator, and the spaces off both parts.
-func cutLast(text, separator string) (before, after string, found bool) {
-	i := strings.LastIndex(text, separator)
-	if i < 0 {
-		return strings.TrimSpace(text), "", false
+// cutNone takes none off a probe that ends with this alternative.
+func cutNone(s spec.Scalar) (before string, none bool) {
+	i := strings.LastIndexByte(s.Value, '|')
+	if i < 0 || strings.TrimSpace(s.Value[:i]) == "" || strings.TrimSpace(s.Value[i+1:]) != noProbe {
+		return s.Value, false
 	}
-	return strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+len(separator):]), true
+	return s.Value[:i], true
 }
 
 // Each alternative is looked for among the kernel's types, and all that is to be done at a
@@ -166,10 +160,7 @@ const (
 // params in them; none, which may end them, is not among them. One that lacks a value is
 // left out, after a complaint.
 func (c *checker) alternatives(s spec.Scalar) []alternative {
-	text := s.Value
-	if orNone(s) {
-		text = text[:strings.LastIndex(text, "|")]
-	}
+	text, _ := cutNone(s)
 	var list []alternative
 	at := 0
 	for i, part := range strings.Split(text, "|") {

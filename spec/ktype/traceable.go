@@ -47,9 +47,13 @@ const (
 // maxTracedArgs is MAX_BPF_FUNC_ARGS (include/linux/bpf.h).
 const maxTracedArgs = 12
 
-// inRegisters is how many words the trampoline of an architecture passed on before it took
-// those on the stack too: commits 473e3150e30a (x86-64) and 9014cf56f13d (arm64).
-var inRegisters = map[string]struct{ words, major, minor int }{amd64: {6, 6, 6}, arm64: {8, 6, 16}}
+// Registers is how many integer arguments an architecture passes in registers: x86-64 psABI
+// 3.2.3, AAPCS64 6.8.2.
+var Registers = map[string]int{amd64: 6, arm64: 8}
+
+// onStack is the Linux since which the trampoline of an architecture passes on the arguments
+// on the stack too: commits 473e3150e30a (x86-64) and 9014cf56f13d (arm64).
+var onStack = map[string]struct{ major, minor int }{amd64: {6, 6}, arm64: {6, 16}}
 
 // largestTracedArg is the bytes of a struct that a trampoline passes by value since 6.0
 // (commit 720e6a435194, btf_distill_func_proto); before, an argument has at most 8.
@@ -151,11 +155,7 @@ func (k *Kernel) prototypes(match func(string) bool) map[string]*prototype {
 			if p.Module != m.module { // the kernel's own stands before a module's
 				continue
 			}
-			if p.count++; p.count == 1 {
-				if why := limits.against(m.raw, t.id); why != "" {
-					p.refuseTrampoline(why)
-				}
-			}
+			p.meet(limits, m.raw, t.id)
 		}
 		return true
 	})
@@ -163,6 +163,16 @@ func (k *Kernel) prototypes(match func(string) bool) map[string]*prototype {
 		k.judge(p)
 	}
 	return found
+}
+
+// meet counts a type of the name, of which the first says what a trampoline passes.
+func (p *prototype) meet(limits trampoline, raw *rawBTF, id uint32) {
+	if p.count++; p.count > 1 {
+		return
+	}
+	if why := limits.against(raw, id); why != "" {
+		p.refuseTrampoline(why)
+	}
 }
 
 // judge adds what speaks against a function by its name alone.
@@ -195,13 +205,8 @@ func (k *Kernel) Trampoline(name string) (fentry, fexit string) {
 			if !ok || f.Name != name {
 				continue
 			}
-			if p.count++; p.count > 1 {
-				continue
-			}
 			if id, err := m.spec.TypeID(f); err == nil {
-				if why := k.trampoline().against(m.raw, uint32(id)); why != "" {
-					p.refuseTrampoline(why)
-				}
+				p.meet(k.trampoline(), m.raw, uint32(id))
 			}
 		}
 		return p.count == 0
@@ -219,8 +224,8 @@ type trampoline struct {
 
 func (k *Kernel) trampoline() trampoline {
 	t := trampoline{args: maxTracedArgs, argBytes: largestTracedArg, registers: maxTracedArgs}
-	if r := inRegisters[k.Arch()]; before(k.release, r.major, r.minor) {
-		t.registers = r.words
+	if since := onStack[k.Arch()]; before(k.release, since.major, since.minor) {
+		t.registers = Registers[k.Arch()]
 	}
 	if before(k.release, 6, 0) {
 		t.argBytes = 8

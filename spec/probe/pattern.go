@@ -32,7 +32,7 @@ func pattern(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
 		return nil, fmt.Errorf("kernel %s has %d functions of such a name, and %d are the most: say more of it", k.Release(), len(found), MostFunctions)
 	}
 	c := Candidate{Kind: plan.Kprobe, Target: name, ReturnProbe: "kretprobe:" + name}
-	for i := range registers[arch] {
+	for i := range ktype.Registers[arch] {
 		one := word("arg"+strconv.Itoa(i), plan.Source{From: plan.Register, Index: i})
 		one.Plan.User = false
 		c.Params = append(c.Params, one)

@@ -230,10 +230,6 @@ func newParam(p ktype.Param) Param {
 	return one
 }
 
-// registers is how many integer arguments are passed in registers: x86-64 psABI 3.2.3,
-// AAPCS64 6.8.2.
-var registers = map[string]int{"amd64": 6, "arm64": 8}
-
 func kprobe(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
 	if strings.Contains(name, "*") {
 		return pattern(k, arch, name)
@@ -248,8 +244,8 @@ func kprobe(k *ktype.Kernel, arch, name string) ([]Candidate, error) {
 		one := newParam(p)
 		switch {
 		case one.Why != "":
-		case next >= registers[arch]:
-			one.Why = fmt.Sprintf("a kprobe sees the %d arguments in registers, this one is on the stack", registers[arch])
+		case next >= ktype.Registers[arch]:
+			one.Why = fmt.Sprintf("a kprobe sees the %d arguments in registers, this one is on the stack", ktype.Registers[arch])
 		default:
 			one.Source = plan.Source{From: plan.Register, Index: next}
 		}

@@ -36,7 +36,7 @@ func uprobe(_ *ktype.Kernel, arch, target string) ([]Candidate, error) {
 	}
 	file, symbol, _ := strings.Cut(target, ":")
 	inC, inGo := Candidate{Kind: plan.Uprobe, Target: target}, Candidate{Kind: plan.Uprobe, Target: target}
-	for i := range registers[arch] {
+	for i := range ktype.Registers[arch] {
 		inC.Params = append(inC.Params, word("arg"+strconv.Itoa(i), plan.Source{From: plan.Register, Index: i}))
 	}
 	for i := range goRegisters[arch] {
