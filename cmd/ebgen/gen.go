@@ -107,6 +107,11 @@ func (o *genOptions) files(cmd *cobra.Command, argument string, f *found) ([]gol
 			return nil, err
 		}
 	}
+	var text []byte
+	if f.bundle == nil {
+		text = f.text
+	}
+	in.Source = c.Readable(in.Source, text)
 	if o.onlyC {
 		return []golang.File{{Name: in.Plan.Name + ".bpf.c", Data: []byte(in.Source)}}, nil
 	}
