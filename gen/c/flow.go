@@ -20,10 +20,13 @@ func (b *body) write() {
 		b.filter(&b.plan.Filters[i])
 	}
 	if b.plan.Emits {
-		missing := b.join()
+		unjoined := b.unjoined()
 		b.scoped(func() {
-			if missing != "" {
-				b.when(missing, b.skip())
+			if len(unjoined) > 0 {
+				b.when(either(unjoined).text, b.skip())
+			}
+			for _, one := range unjoined {
+				b.remember(refuted(one), known{})
 			}
 			b.output()
 		})

@@ -276,19 +276,44 @@ func (b *body) entry(index int, key []plan.Expr) string {
 	return name
 }
 
-// missingField is the condition that an entry, or that field of it, is not there.
-func (b *body) missingField(index int, entry, field string) value {
+// lacks lists the conditions of which each says that an entry, or that field of it, is not
+// there; those that are known not to hold are left out.
+func (b *body) lacks(index int, entry, field string) []value {
 	m := &b.printer.plan.Maps[index]
-	none := value{text: "!" + entry, prec: precUnary, typ: s32, inverse: entry + " != NULL"}
-	i := m.Value.Field(field)
-	if i < 0 || m.Value.Absent < 0 || m.Value.Fields[i].Bit < 0 {
-		return none
+	all := []value{{text: "!" + entry, prec: precUnary, typ: s32, inverse: entry + " != NULL"}}
+	if i := m.Value.Field(field); i >= 0 && m.Value.Absent >= 0 && m.Value.Fields[i].Bit >= 0 {
+		bit := fmt.Sprintf("BIT(%d)", m.Value.Fields[i].Bit)
+		if zeroed(m) {
+			all = append(all, value{text: fmt.Sprintf("!(%s->present & %s)", entry, bit), prec: precUnary, typ: s32})
+		} else {
+			all = append(all, value{text: fmt.Sprintf("%s->absent & %s", entry, bit), prec: precBitAnd, typ: s32})
+		}
 	}
-	bit := fmt.Sprintf("BIT(%d)", m.Value.Fields[i].Bit)
-	if zeroed(m) {
-		return value{text: fmt.Sprintf("!%s || !(%s->present & %s)", entry, entry, bit), prec: precOr, typ: s32}
+	return slices.DeleteFunc(all, func(one value) bool {
+		_, ok := b.recallable(refuted(one))
+		return ok
+	})
+}
+
+// refuted is the key under which it is known that a condition does not hold.
+func refuted(condition value) string { return "not " + condition.text }
+
+// either joins conditions; none hold never.
+func either(conditions []value) value {
+	if len(conditions) == 0 {
+		return primary("0", s32)
 	}
-	return value{text: fmt.Sprintf("!%s || %s->absent & %s", entry, entry, bit), prec: precOr, typ: s32}
+	out := conditions[0]
+	for _, one := range conditions[1:] {
+		out = value{text: out.text + " || " + one.text, prec: precOr, typ: s32}
+	}
+	return out
+}
+
+// there reports whether an entry is known to be there.
+func (b *body) there(entry string) bool {
+	_, ok := b.recallable(refuted(value{text: "!" + entry}))
+	return ok
 }
 
 // entryNumber is a number of an entry; zero where there is none.
@@ -297,12 +322,16 @@ func (b *body) entryNumber(e *plan.Expr) value {
 	if v, ok := b.recall(key); ok {
 		return v
 	}
+	entry := b.entry(int(e.Int), e.Args)
+	member := entry + "->" + b.memberOf(e)
+	if lacks := b.lacks(int(e.Int), entry, e.Name); len(lacks) == 0 {
+		return primary(member, b.typeOf(e.Type))
+	}
 	v := primary(b.local(key, e.Name, b.typeOf(e.Type)), b.typeOf(e.Type))
 	v.word = true
-	entry := b.entry(int(e.Int), e.Args)
 	b.reading(key, v, func() {
-		b.emit(fmt.Sprintf("%s = %s ? %s->%s : 0", v.text, entry, entry, b.memberOf(e)))
-		b.mayFail(b.missingField(int(e.Int), entry, e.Name).text + " ? " + b.use("NO_VALUE") + " : 0")
+		b.emit(fmt.Sprintf("%s = %s ? %s : 0", v.text, entry, member))
+		b.mayLack(e, entry)
 	})
 	return v
 }
@@ -319,13 +348,25 @@ func (b *body) memberOf(e *plan.Expr) string {
 // storeEntry copies what is no number out of an entry; zeros where there is none.
 func (b *body) storeEntry(to string, e *plan.Expr) {
 	entry := b.entry(int(e.Int), e.Args)
-	b.branch(entry, func() { b.copyFrom(to, entry+"->"+b.memberOf(e), e.Type.Size) }, func() { b.zero(to, e.Type.Size) })
-	b.mayFail(b.missingField(int(e.Int), entry, e.Name).text + " ? " + b.use("NO_VALUE") + " : 0")
+	copied := func() { b.copyFrom(to, entry+"->"+b.memberOf(e), e.Type.Size) }
+	if b.there(entry) {
+		copied()
+	} else {
+		b.branch(entry, copied, func() { b.zero(to, e.Type.Size) })
+	}
+	b.mayLack(e, entry)
+}
+
+// mayLack collects that what e reads of an entry is not there, where that can be.
+func (b *body) mayLack(e *plan.Expr, entry string) {
+	if lacks := b.lacks(int(e.Int), entry, e.Name); len(lacks) > 0 {
+		b.mayFail(either(lacks).text + " ? " + b.use("NO_VALUE") + " : 0")
+	}
 }
 
 // has asks for an entry, or a field of it.
 func (b *body) has(e *plan.Expr) value {
-	v := b.missingField(int(e.Int), b.entry(int(e.Int), e.Args), e.Name)
+	v := either(b.lacks(int(e.Int), b.entry(int(e.Int), e.Args), e.Name))
 	if v.inverse != "" {
 		return value{text: v.inverse, prec: precEqual, typ: s32, inverse: v.text}
 	}
@@ -357,21 +398,23 @@ func joined(list []*plan.Expr) []*plan.Expr {
 	return out
 }
 
-// missing is the condition that one of the entries is not there, "" when none is wanted.
-func (b *body) missingAny(list []*plan.Expr) string {
-	var all []string
+// lacksAny lists the conditions of which each says that one of the entries is not there.
+func (b *body) lacksAny(list []*plan.Expr) []value {
+	var all []value
 	for _, e := range list {
 		b.line = e.Line
-		one := b.missingField(int(e.Int), b.entry(int(e.Int), e.Args), e.Name).in(precOr)
-		if !slices.Contains(all, one) {
-			all = append(all, one)
+		for _, one := range b.lacks(int(e.Int), b.entry(int(e.Int), e.Args), e.Name) {
+			if !slices.Contains(all, one) {
+				all = append(all, one)
+			}
 		}
 	}
-	return strings.Join(all, " || ")
+	return all
 }
 
-// join leaves out the record unless all entries are there that its fields read.
-func (b *body) join() string {
+// unjoined lists the conditions that leave out the record: an entry that its fields read is
+// not there.
+func (b *body) unjoined() []value {
 	var list []*plan.Expr
 	for i := range b.plan.Fields {
 		list = append(list, &b.plan.Fields[i].Expr)
@@ -384,7 +427,7 @@ func (b *body) join() string {
 		}
 	}
 	b.line = b.plan.Line
-	return b.missingAny(joined(list))
+	return b.lacksAny(joined(list))
 }
 
 // saving is a save whose values are had.
@@ -439,12 +482,12 @@ func (b *body) compute(s *plan.Save) saving {
 	for i := range s.Values {
 		list = append(list, &s.Values[i].Expr)
 	}
-	out.unless = b.missingAny(joined(list))
+	unless := b.lacksAny(joined(list))
 	if err != "" {
-		if out.unless != "" {
-			out.unless = " || " + out.unless
-		}
-		out.unless = err + out.unless
+		unless = append([]value{primary(err, s32)}, unless...)
+	}
+	if len(unless) > 0 {
+		out.unless = either(unless).text
 	}
 	name := unique(b.taken, m.Name+"_saved")
 	if m.Value.Size > largeKey {

@@ -309,17 +309,16 @@ static __always_inline int reset(const struct sock *sk)
 	struct event *e;
 	u64 absent = 0;
 	u64 now;
-	u64 at;
 	struct moved_key moved_key;
 	u16 skc_family;
 	long moved_key_err;
 	struct moved_value *moved_entry;
+	u64 at;
 	long err;
-	s32 before;
 	long missed;
-	u32 value;
 	u32 turns_key;
 	struct turns_value *turns_entry;
+	u32 value;
 
 #line 21 "state.yaml"
 	now = bpf_ktime_get_ns();
@@ -357,23 +356,9 @@ static __always_inline int reset(const struct sock *sk)
 		goto changes;
 	}
 #line 10 "state.yaml"
-	before = moved_entry ? moved_entry->before : 0;
-#line 10 "state.yaml"
-	err = !moved_entry ? NO_VALUE : 0;
-#line 10 "state.yaml"
-	e->before = before;
-#line 10 "state.yaml"
-	absent |= missing(err, BIT(0));
+	e->before = moved_entry->before;
 #line 11 "state.yaml"
-	if (moved_entry) {
-#line 11 "state.yaml"
-		__builtin_memcpy(&e->who, &moved_entry->who, sizeof(moved_entry->who));
-	} else {
-#line 11 "state.yaml"
-		__builtin_memset(&e->who, 0, sizeof(e->who));
-	}
-#line 11 "state.yaml"
-	absent |= missing(!moved_entry ? NO_VALUE : 0, BIT(1));
+	__builtin_memcpy(&e->who, &moved_entry->who, sizeof(moved_entry->who));
 #line 12 "state.yaml"
 	e->age = now - at;
 #line 13 "state.yaml"
@@ -409,7 +394,7 @@ SEC("raw_tp/tcp_send_reset") int reset_rawtracepoint(u64 *ctx)
 #line 2 "state.yaml"
 	return reset((const struct sock *)ctx[0]);
 }
-#line 413 "state.bpf.c"
+#line 398 "state.bpf.c"
 
 /* rawtracepoint:inet_sock_set_state */
 #line 10 "state.yaml"
@@ -425,8 +410,8 @@ static __always_inline int moving(const struct sock *sk, s32 oldstate)
 	struct turns_value turns_saved;
 	u32 value;
 	long missed;
-	u32 value2;
 	struct turns_value *turns_entry;
+	u32 value2;
 
 #line 11 "state.yaml"
 	if (oldstate == 1)
@@ -517,6 +502,6 @@ SEC("raw_tp/inet_sock_set_state") int moving_rawtracepoint(u64 *ctx)
 #line 10 "state.yaml"
 	return moving((const struct sock *)ctx[0], ctx[1]);
 }
-#line 521 "state.bpf.c"
+#line 506 "state.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
