@@ -30,7 +30,7 @@ func paramPlan(t plan.Type, isList bool) *plan.Plan {
 	return &plan.Plan{
 		Params: []plan.Param{{Name: "my_port", Type: t, List: isList}},
 		Enums: []plan.Enum{
-			{Name: "tcp_state", Values: []plan.EnumValue{{Name: "ESTABLISHED", Value: 1}, {Name: "LISTEN", Value: 10}}},
+			{Name: "tcp_state", Values: []plan.EnumValue{{Name: "ESTABLISHED", Value: 1}, {Name: "LISTEN", Value: 10}}, Also: []plan.EnumValue{{Name: "TCP_ESTABLISHED", Value: 1}, {Name: "TCP_LISTEN", Value: 10}}},
 			{Name: "open flags", Flags: true, Values: []plan.EnumValue{{Name: "O_CREAT", Value: 0100}, {Name: "O_EXCL", Value: 0200}}},
 		},
 	}
@@ -91,8 +91,9 @@ func TestParseParams(t *testing.T) {
 		{prefixType, "0.0.0.0/0", "6000000000000000000000000000ffff00000000"},
 		{prefixType, "10.0.0.0/33", "--my-port: 10.0.0.0/33 is not a network such as 10.0.0.0/8 or 2001:db8::/32"},
 		{stateType, "LISTEN", "0a000000"},
+		{stateType, "TCP_LISTEN", "0a000000"},
 		{stateType, "10", "0a000000"},
-		{stateType, "LISTENING", "--my-port: LISTENING is no tcp_state: ESTABLISHED LISTEN"},
+		{stateType, "LISTENING", "--my-port: LISTENING is no tcp_state: ESTABLISHED LISTEN; the kernel's names do too, such as TCP_ESTABLISHED"},
 		{openType, "O_CREAT|O_EXCL", "c0000000"},
 		{openType, "O_CREAT|O_WHAT", "--my-port: O_CREAT|O_WHAT is no open flags: O_CREAT O_EXCL"},
 		{plan.Type{Kind: plan.Flow, Size: 40}, "x", `--my-port: x cannot be given: params have no values of kind "flow"`},

@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
+	goruntime "runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ebgen/ebgen/runtime"
 )
@@ -48,6 +54,75 @@ func TestPs(t *testing.T) {
 	}
 	if len(tids) == 0 || len(tids) > len(dir) {
 		t.Errorf("%d threads, of %d that there are", len(tids), len(dir))
+	}
+}
+
+// stateOf is the letter that /proc/PID/stat has for a process, "" when there is none.
+func stateOf(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if _, rest, ok := strings.Cut(string(text), ") "); ok {
+		return rest[:1]
+	}
+	return ""
+}
+
+// TestStates compares the letters of tasks with those of /proc: of a process that sleeps,
+// one that is stopped and one that is a zombie, and of every idle thread of the kernel.
+func TestStates(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("tracing needs root")
+	}
+	b := bundle(t, "states")
+	want := map[int]string{}
+	for letter, signal := range map[string]unix.Signal{"S": 0, "T": unix.SIGSTOP, "Z": unix.SIGKILL} {
+		sleeper := exec.Command("sleep", "1000")
+		if err := sleeper.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer sleeper.Wait()
+		defer sleeper.Process.Kill()
+		if signal != 0 {
+			unix.Kill(sleeper.Process.Pid, signal)
+		}
+		want[sleeper.Process.Pid] = letter
+		for limit := time.Now().Add(deadline); stateOf(sleeper.Process.Pid) != letter; goruntime.Gosched() {
+			if time.Now().After(limit) {
+				t.Fatalf("%d is %q, never %s", sleeper.Process.Pid, stateOf(sleeper.Process.Pid), letter)
+			}
+		}
+	}
+	tasks, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		if pid, err := strconv.Atoi(task.Name()); err == nil && stateOf(pid) == "I" {
+			want[pid] = "I"
+		}
+	}
+	got, err := traceOne(t.Context(), b, runtime.Options{}, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := 0
+	for _, r := range got.records {
+		letter, known := want[number(r["tid"])]
+		delete(want, number(r["tid"]))
+		switch {
+		case letter == "I" && r["state"] == "R": // it has work just now
+		case known && r["state"] != letter:
+			t.Errorf("task %v is %v, want %s", r["tid"], r["state"], letter)
+		case letter == "I":
+			idle++
+		}
+	}
+	for pid, letter := range want {
+		if letter != "I" {
+			t.Errorf("process %d, which is %s, was not seen", pid, letter)
+		}
+	}
+	if idle == 0 {
+		t.Error("no thread of the kernel is idle")
 	}
 }
 

@@ -239,3 +239,24 @@ func TestTrace(t *testing.T) {
 		t.Errorf("%d of %d packages have traced", n, len(cases))
 	}
 }
+
+// TestFirstName wants a state by the letter of the first of its bits, and constants by the
+// kernel's names.
+func TestFirstName(t *testing.T) {
+	p := checked(t, "states.yaml", []byte("name: states\nprobe: rawtracepoint:sched_switch\nfields: {state: args.prev.__state}\n"))
+	files, err := Print(Package{Plan: p, Objects: map[string][]byte{"amd64": nil, "arm64": nil}, Generate: "ebgen gen states.yaml -o ."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := ""
+	for _, f := range files {
+		if f.Name == "names.go" {
+			names = string(f.Data)
+		}
+	}
+	for _, want := range []string{"TaskStateTaskUninterruptible ", "case v&0x402 == 0x402:\n\t\treturn \"I\"", "case v&0x2 == 0x2:\n\t\treturn \"D\"", "\t}\n\treturn \"R\"\n"} {
+		if !strings.Contains(names, want) {
+			t.Errorf("names.go has no %q:\n%s", want, names)
+		}
+	}
+}

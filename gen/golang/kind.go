@@ -216,7 +216,7 @@ type enum struct {
 	enumKey
 	name   string
 	values []enumValue
-	flags  string // the variable with the names of its bits; "" for an enum of whole values
+	flags  string // the variable with the names of its bits; "" for an enum of whole values and for one of which the first bit is shown
 }
 
 type enumValue struct {
@@ -234,10 +234,14 @@ func (g *printer) enum(t plan.Type) *enum {
 	from := &g.Plan.Enums[t.Enum-1]
 	e := &enum{enumKey: key, name: g.names.give(exported(from.Name))}
 	shift := 64 - 8*t.Size
-	for _, v := range from.Values {
+	named := from.Values
+	if from.First {
+		named = from.Also
+	}
+	for _, v := range named {
 		e.values = append(e.values, enumValue{g.names.give(e.name + exported(strings.ToLower(v.Name))), v.Name, uint64(v.Value) << shift >> shift})
 	}
-	if from.Flags {
+	if from.Flags && !from.First {
 		e.flags = g.names.give(lower(e.name) + "Names")
 		g.has["flagnames"] = true
 	}
@@ -357,7 +361,11 @@ func (g *printer) printEnum(f *jen.File, e *enum) {
 		}
 	})
 	f.Line()
-	if e.flags != "" {
+	switch {
+	case from.First:
+		printFirst(f, e, from.Values)
+		return
+	case e.flags != "":
 		g.printFlags(f, e)
 		return
 	}
@@ -377,6 +385,28 @@ func (g *printer) printEnum(f *jen.File, e *enum) {
 		} else {
 			b.Return(jen.Qual("strconv", "FormatUint").Call(jen.Uint64().Call(jen.Id("v")), jen.Lit(10)))
 		}
+	})
+	f.Line()
+}
+
+// printFirst prints how a value is named after the first of the shown ones that is set in it.
+func printFirst(f *jen.File, e *enum, shown []plan.EnumValue) {
+	f.Comment("String is the first name whose bits are all set, which stands for the value.")
+	f.Func().Params(jen.Id("v").Id(e.name)).Id("String").Params().String().BlockFunc(func(b *jen.Group) {
+		rest := "0"
+		b.Switch().BlockFunc(func(s *jen.Group) {
+			for _, v := range shown {
+				shift := 64 - 8*e.size
+				switch bits := uint64(v.Value) << shift >> shift; {
+				case v.Value == 0:
+					rest = v.Name
+				case bits != 0:
+					set := jen.Id(fmt.Sprintf("%#x", bits))
+					s.Case(jen.Id("v").Op("&").Add(set).Op("==").Add(set)).Block(jen.Return(jen.Lit(v.Name)))
+				}
+			}
+		})
+		b.Return(jen.Lit(rest))
 	})
 	f.Line()
 }

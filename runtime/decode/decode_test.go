@@ -49,6 +49,9 @@ var testEnums = []plan.Enum{
 	{Name: "nameless", Flags: true, Values: []plan.EnumValue{{Name: "", Value: 0}, {Name: "NONE", Value: 0}, {Name: "", Value: 2}}},
 	{Name: "hostile", Values: []plan.EnumValue{{Name: "\x1b[2J\"\n", Value: -1}}},
 	{Name: "bit", Flags: true, Values: []plan.EnumValue{{Name: "BIT", Value: 1}}},
+	{Name: "task_state", Flags: true, First: true, Values: []plan.EnumValue{
+		{Name: "I", Value: 0x402}, {Name: "Z", Value: 0x20}, {Name: "D", Value: 2}, {Name: "D", Value: 0x1000}, {Name: "S", Value: 1}, {Name: "R", Value: 0},
+	}},
 }
 
 func number(size int, signed bool, m plan.Meaning) plan.Type {
@@ -228,6 +231,14 @@ var cases = []struct {
 
 	{"no flags and no name for it", enumOf(5, 4, false), u(4, 0), "0", "", `"0"`},
 	{"nameless flag", enumOf(3, 4, false), u(4, 6), "|0x4", "", `"|0x4"`},
+
+	{"idle", enumOf(6, 4, false), u(4, 0x402), "I", "", `"I"`},
+	{"killable", enumOf(6, 8, true), u(8, 0x102), "D", "", `"D"`},
+	{"a zombie", enumOf(6, 4, false), u(4, 0xa2), "Z", "", `"Z"`},
+	{"waits for a lock", enumOf(6, 4, false), u(4, 0x1000), "D", "", `"D"`},
+	{"none of the shown", enumOf(6, 4, false), u(4, 0x800), "R", "", `"R"`},
+	{"running", enumOf(6, 4, false), u(4, 0), "R", "", `"R"`},
+	{"a byte has no bit of D", enumOf(6, 1, false), u(1, 0x40), "R", "", `"R"`},
 
 	{"string", stringType, text16("phonepe-gw"), "phonepe-gw", "", `"phonepe-gw"`},
 	{"no string", stringType, text16(""), "", "", `""`},

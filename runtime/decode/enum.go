@@ -93,6 +93,35 @@ func flags(e *plan.Enum, c cell) form {
 	return form{width: maxNameWidth, free: true, text: text, raw: text, json: quoted(json)}
 }
 
+// first writes the name of the first of the values whose bits are all set, and nothing of
+// the others: a task's state by its letter, as ps does. When none is it is the name of 0.
+func first(e *plan.Enum, c cell) form {
+	var names []name
+	width := 0
+	for _, v := range e.Values {
+		n := newName(v)
+		n.value &= mask(c.Size)
+		if n.value == 0 && v.Value != 0 { // of a wider type
+			continue
+		}
+		width = max(width, len(n.text))
+		names = append(names, n)
+	}
+	write := func(pick func(*name) []byte) Append {
+		return func(dst, rec []byte) []byte {
+			v := load(rec[c.at:], c.Size)
+			for i := range names {
+				if n := &names[i]; v&n.value == n.value {
+					return append(dst, pick(n)...)
+				}
+			}
+			return appendHex(dst, v)
+		}
+	}
+	text, json := write((*name).forText), write((*name).forJSON)
+	return form{width: width, free: true, text: text, raw: text, json: quoted(json)}
+}
+
 func (n *name) forText() []byte { return n.text }
 func (n *name) forJSON() []byte { return n.json }
 

@@ -18,7 +18,10 @@ func named(d *Decoder, c cell) form {
 		return decimal(d, c)
 	}
 	e := &d.plan.Enums[c.Enum-1]
-	if e.Flags {
+	switch {
+	case e.First:
+		return first(e, c)
+	case e.Flags:
 		return flags(e, c)
 	}
 	return enum(e, c)

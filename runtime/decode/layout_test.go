@@ -49,7 +49,7 @@ func TestHostileLayout(t *testing.T) {
 		{typed(plan.Type{Kind: plan.Bytes, Size: math.MaxInt}), `a value of kind "bytes" cannot have`},
 		{typed(plan.Type{Kind: plan.Flow, Size: 8}), `a value of kind "flow" cannot have 8 bytes`},
 		{typed(plan.Type{Kind: plan.Int, Size: 2, BigEndian: true}), "host values only"},
-		{typed(enumOf(len(testEnums)+1, 4, false)), "there is no enum 6 in the plan"},
+		{typed(enumOf(len(testEnums)+1, 4, false)), "there is no enum 7 in the plan"},
 		{typed(enumOf(-1, 4, false)), "there is no enum -1 in the plan"},
 		{typed(number(4, false, "fathoms")), `a value of kind "int" cannot be shown as "fathoms"`},
 		{typed(plan.Type{Kind: plan.IP, Size: 16, Meaning: plan.Time}), `a value of kind "ip" cannot be shown as "time"`},

@@ -149,10 +149,7 @@ func (c *checker) enum(e *ktype.Enum) int {
 	if i, ok := c.enums[e]; ok {
 		return i
 	}
-	one := plan.Enum{Name: e.Name, Flags: e.Flags}
-	for _, v := range e.Values {
-		one.Values = append(one.Values, plan.EnumValue{Name: v.Name, Value: v.Value})
-	}
+	one := probe.PlanEnum(e)
 	for i, have := range c.plan.Enums {
 		if have.Name == one.Name && slices.Equal(have.Values, one.Values) {
 			c.enums[e] = i + 1

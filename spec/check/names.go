@@ -241,6 +241,7 @@ func (b *body) pass(p probe.Param) operand {
 	case t.BigEndian:
 		o.expr = hostOrder(e)
 	}
+	o.enum = b.meant(o.enum, string(b.candidate.Kind)+":"+b.candidate.Target+"."+p.Name)
 	return o
 }
 

@@ -67,6 +67,9 @@ func (b *body) read(o operand) operand {
 	if o.kind.Kind == ktype.Enumer {
 		out.enum = b.kernel.EnumOf(o.kind)
 	}
+	if len(o.path) == 1 {
+		out.enum = b.meant(out.enum, "struct "+o.root.Name+"."+o.path[0].Name)
+	}
 	if load.Type.BigEndian {
 		out.expr = hostOrder(load)
 	}

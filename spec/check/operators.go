@@ -304,6 +304,9 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 	}
 	a, c := x.expr.Type, y.expr.Type
 	b.hardlyMeant(n, x, y)
+	if (n.Op == "==" || n.Op == "!=") && (b.noValue(n.Op, n.X, n.Y, x, y) || b.noValue(n.Op, n.Y, n.X, y, x)) {
+		return operand{}
+	}
 	switch {
 	case a.Kind == plan.String && c.Kind == plan.String, a.Kind == plan.IP && c.Kind == plan.IP:
 		if n.Op != "==" && n.Op != "!=" {
@@ -382,6 +385,9 @@ func (b *body) alwaysSame(n *expr.Binary, x, y operand) bool {
 func (b *body) compareHint(n *expr.Binary, x, y operand) string {
 	if x.expr.Type.Kind == plan.Pointer && y.expr.Type.Kind == plan.String {
 		return fmt.Sprintf("str(%s) reads the string", expr.Print(n.X))
+	}
+	if x.enum != nil && constantText(y) {
+		return nameHint(n.Op, expr.Print(n.X), x.enum, y.expr.Name)
 	}
 	return ""
 }
@@ -620,6 +626,9 @@ func (b *body) in(n *expr.In) operand {
 			return operand{}
 		}
 		b.positiveErrno(n.X, item)
+		if b.noValue("==", n.X, item, x, y) {
+			return operand{}
+		}
 		switch {
 		case integral(x.expr.Type) && !y.place && integral(y.expr.Type):
 			if v, ok := constantInt(y); ok && x.expr.Type.Kind == plan.Int && !fits(v, y.expr.Type, x.expr.Type) {

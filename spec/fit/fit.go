@@ -316,10 +316,9 @@ func enums(p *plan.Plan, k *ktype.Kernel) []string {
 		if !ok {
 			continue
 		}
-		p.Enums[i].Flags, p.Enums[i].Values = e.Flags, nil
-		for _, v := range e.Values {
-			p.Enums[i].Values = append(p.Enums[i].Values, plan.EnumValue{Name: v.Name, Value: v.Value})
-		}
+		one := probe.PlanEnum(e)
+		one.Name = p.Enums[i].Name
+		p.Enums[i] = one
 	}
 	return nil
 }

@@ -20,9 +20,11 @@ type Enum struct {
 	Name   string // tag, typedef or display name; "" for an anonymous enum
 	Tag    string // tag of the kernel's own enum, "" for an anonymous one and for macros
 	Flags  bool   // values are bits that combine
+	First  bool   // of Flags: the first of Values that is set is shown alone
 	Size   int    // bytes; 0 for macros
 	Signed bool
-	Values []EnumValue // by value; of several names of one value the first is the usual one
+	Values []EnumValue // by value, with First by rank; of several names of one value the first is the usual one
+	Also   []EnumValue // the kernel's own names, where those of Values are shorter
 }
 
 // EnumValue is one name, as it is displayed.
@@ -237,6 +239,7 @@ func (a alias) display(e *Enum) *Enum {
 		if a.flags && !strings.HasPrefix(v.Name, a.prefix) {
 			continue
 		}
+		short.Also = append(short.Also, v)
 		v.Name = strings.TrimSuffix(strings.TrimPrefix(v.Name, a.prefix), a.suffix)
 		short.Values = append(short.Values, v)
 	}

@@ -41,7 +41,7 @@ var kernelFamilies = []family{
 		},
 		masks: []EnumValue{{"NF_VERDICT_MASK", 0xff}},
 	},
-	{ // include/linux/sched.h: of task_struct.__state, as since Linux 4.14
+	{ // include/linux/sched.h: of task_struct.__state and exit_state, as since Linux 4.14
 		name:  "task_state",
 		flags: true,
 		values: []EnumValue{
@@ -63,6 +63,51 @@ var kernelFamilies = []family{
 			{"TASK_FROZEN", 0x8000},
 		},
 		masks: []EnumValue{{"TASK_NORMAL", 0x3}, {"TASK_KILLABLE", 0x102}, {"TASK_IDLE", 0x402}, {"TASK_STOPPED", 0x104}, {"EXIT_TRACE", 0x30}},
+		// The letters of task_index_to_char by the rules of __task_state_index: what waits for
+		// a lock of RT or is frozen sleeps, what is new or being woken runs. A task that is
+		// dead and has not left its CPU has no letter there: it is X, as its exit_state will be.
+		shown: []EnumValue{
+			{"I", 0x402},
+			{"P", 0x40},
+			{"Z", 0x20},
+			{"X", 0x80},
+			{"X", 0x10},
+			{"t", 0x8},
+			{"T", 0x4},
+			{"D", 0x2},
+			{"D", 0x1000},
+			{"D", 0x8000},
+			{"S", 0x1},
+			{"R", 0},
+		},
+	},
+	{ // include/linux/sched.h: of the record of sched:sched_switch, which has its own bits (__trace_sched_switch_state)
+		name:  "task_report",
+		flags: true,
+		masks: []EnumValue{
+			{"TASK_RUNNING", 0},
+			{"TASK_INTERRUPTIBLE", 0x1},
+			{"TASK_UNINTERRUPTIBLE", 0x2},
+			{"__TASK_STOPPED", 0x4},
+			{"__TASK_TRACED", 0x8},
+			{"EXIT_DEAD", 0x10},
+			{"EXIT_ZOMBIE", 0x20},
+			{"TASK_PARKED", 0x40},
+			{"TASK_REPORT_IDLE", 0x80},
+			{"TASK_REPORT_MAX", 0x100},
+		},
+		shown: []EnumValue{
+			{"R+", 0x100}, // taken off the CPU while it could run
+			{"I", 0x80},
+			{"P", 0x40},
+			{"Z", 0x20},
+			{"X", 0x10},
+			{"t", 0x8},
+			{"T", 0x4},
+			{"D", 0x2},
+			{"S", 0x1},
+			{"R", 0},
+		},
 	},
 	{ // include/linux/sched.h: of task_struct.flags
 		name:  "task_flags",

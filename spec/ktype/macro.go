@@ -16,6 +16,7 @@ type family struct {
 	values []EnumValue
 	masks  []EnumValue            // constants for expressions that name no value of the family
 	own    map[string][]EnumValue // values that only one architecture has, or has so
+	shown  []EnumValue            // what a number is shown as in place of the names: the first that is set, the one of 0 when none is
 }
 
 // table is the macros of one architecture.
@@ -43,10 +44,14 @@ func (t *table) add(f family, arch string) {
 		e = &Enum{Name: f.name, Flags: f.flags}
 		t.families[f.name] = e
 	}
-	shown := slices.Concat(f.values, f.own[arch])
-	e.Values = append(e.Values, shown...)
-	slices.SortStableFunc(e.Values, func(x, y EnumValue) int { return cmp.Compare(x.Value, y.Value) })
-	for _, v := range slices.Concat(shown, f.masks) {
+	named := slices.Concat(f.values, f.own[arch])
+	if f.shown != nil {
+		e.First, e.Values, e.Also = true, f.shown, slices.Concat(named, f.masks)
+	} else {
+		e.Values = append(e.Values, named...)
+		slices.SortStableFunc(e.Values, func(x, y EnumValue) int { return cmp.Compare(x.Value, y.Value) })
+	}
+	for _, v := range slices.Concat(named, f.masks) {
 		if _, ok := t.macros[v.Name]; !ok {
 			t.macros[v.Name] = Constant{Name: v.Name, Value: v.Value, Enum: e}
 		}

@@ -90,7 +90,9 @@ type Constant struct {
 type Enum struct {
 	Name   string // as the spec's cast or the kernel's enum calls it
 	Flags  bool   // values are bits that combine
+	First  bool   `json:",omitempty"` // of Flags: the first of Values that is set is shown alone, the one of 0 when none is
 	Values []EnumValue
+	Also   []EnumValue `json:",omitempty"` // names that a param takes too: the kernel's own, where those of Values are shorter
 }
 
 // EnumValue is one name, as it is displayed.

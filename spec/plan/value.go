@@ -107,22 +107,26 @@ func parsePrefix(text string) (Value, error) {
 	return append(binary.NativeEndian.AppendUint32(nil, uint32(length)), address[:]...), nil
 }
 
-// parseEnum takes a name, names joined by | where values are bits, or a number.
+// parseEnum takes a name as it is shown or as the kernel has it, names joined by | where values are bits, or a number.
 func parseEnum(t Type, e Enum, text string) (Value, error) {
 	names := []string{text}
 	if e.Flags {
 		names = strings.Split(text, "|")
 	}
+	known := slices.Concat(e.Values, e.Also)
 	var sum int64
 	for _, name := range names {
-		i := slices.IndexFunc(e.Values, func(v EnumValue) bool { return v.Name == strings.TrimSpace(name) })
+		i := slices.IndexFunc(known, func(v EnumValue) bool { return v.Name == strings.TrimSpace(name) })
 		if i < 0 {
 			if v, err := parseInt(t, text); err == nil {
 				return v, nil
 			}
+			if len(e.Also) > 0 {
+				return nil, fmt.Errorf("is no %s: %s; the kernel's names do too, such as %s", e.Name, someNames(e.Values), e.Also[0].Name)
+			}
 			return nil, fmt.Errorf("is no %s: %s", e.Name, someNames(e.Values))
 		}
-		sum |= e.Values[i].Value
+		sum |= known[i].Value
 	}
 	return encodeInt(t, uint64(sum)), nil
 }

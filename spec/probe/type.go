@@ -28,6 +28,18 @@ func PlanType(t ktype.Type) plan.Type {
 	return plan.Type{}
 }
 
+// PlanEnum is the plan's view of the names of an enum.
+func PlanEnum(e *ktype.Enum) plan.Enum {
+	p := plan.Enum{Name: e.Name, Flags: e.Flags, First: e.First}
+	for _, v := range e.Values {
+		p.Values = append(p.Values, plan.EnumValue(v))
+	}
+	for _, v := range e.Also {
+		p.Also = append(p.Also, plan.EnumValue(v))
+	}
+	return p
+}
+
 // PointerTo is the type of a pointer to elem, eight bytes on every machine that BPF
 // programs of 64-bit kernels see.
 func PointerTo(elem ktype.Type) plan.Type {
