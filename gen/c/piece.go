@@ -39,7 +39,7 @@ var (
 
 	functionPieces = []string{
 		"bpf_rdonly_cast", "readable",
-		"FIELD", "EXISTS", "NO_VALUE", "READ", "READ_WORD", "READ_USER", "READ_INT", "ZERO", "failure", "READ_STR", "READ_STR_USER",
+		"FIELD", "EXISTS", "NO_VALUE", "READ", "READ_WORD", "READ_USER", "READ_INT", "ZERO", "failure", "READ_STR", "READ_STR_USER", "AT_MOST", "READ_TEXT", "READ_TEXT_USER",
 		"count_one", "EEXIST", "EFAULT", "ENOENT", "EOPNOTSUPP", "TALLY", "failed", "missing", "DYNAMIC",
 		"be16_to_cpu", "be32_to_cpu", "be64_to_cpu",
 		"div_u64", "mod_u64", "magnitude", "div_s64", "mod_s64", "min_u64", "max_u64", "min_s64", "max_s64", "log2_u64",

@@ -151,17 +151,22 @@ func (b *body) field(a *plan.Assign) {
 	}
 }
 
-// largeTexts reports whether the filters look at a text that is too large for the stack.
+// largeTexts reports whether an expression looks into a text that is too large for the stack:
+// those that are stored as they are go to where they are stored.
 func (b *body) largeTexts() bool {
 	found := false
-	for i := range b.plan.Filters {
-		b.plan.Filters[i].Expr.Walk(func(e *plan.Expr) {
-			text := e.Type.Kind == plan.String || e.Type.Kind == plan.Bytes
-			found = found || text && e.Op != plan.OpText && e.Op != plan.OpParam && e.Type.Size > large
+	for _, e := range b.expressions() {
+		e.Walk(func(e *plan.Expr) {
+			for _, x := range e.Args {
+				text := isText(x.Type) && x.Op != plan.OpText && x.Op != plan.OpParam
+				found = found || text && !isText(e.Type) && x.Type.Size > large
+			}
 		})
 	}
 	return found
 }
+
+func isText(t plan.Type) bool { return t.Kind == plan.String || t.Kind == plan.Bytes }
 
 // decides reports whether an expression chooses between values, so that a failure on the
 // way may leave one that means nothing.

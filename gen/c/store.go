@@ -187,6 +187,11 @@ func (b *body) storeText(to string, e *plan.Expr) {
 		if e.Name != "buf" {
 			read = pick(user, "READ_STR_USER", "READ_STR")
 		}
+		if len(e.Args) == 2 {
+			length := b.assigned(&e.Args[1], u64)
+			b.mayFail(fmt.Sprintf("%s(%s, %s, %s)", b.use(pick(user, "READ_TEXT_USER", "READ_TEXT")), to, from.text, length))
+			return
+		}
 		b.mayFail(fmt.Sprintf("%s(%s, %s)", b.use(read), to, from.text))
 	default:
 		panic(fail("line %d: %q is no text", b.line, e.Op))

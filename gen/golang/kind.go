@@ -287,11 +287,14 @@ func (g *printer) usesOwner() bool {
 
 func (g *printer) printText(f *jen.File, size int) {
 	name := "Text" + strconv.Itoa(size)
-	f.Comment(paragraph(fmt.Sprintf("%s is text of at most %d bytes, with NULs behind it.", name, size-1)))
+	f.Comment(paragraph(fmt.Sprintf("%s is text of at most %d bytes, with NULs behind it, or the beginning of a longer one.", name, size-1)))
 	f.Type().Id(name).Index(jen.Lit(size)).Byte()
 	f.Line()
 	f.Comment("String is the bytes to the first NUL.")
 	f.Func().Params(jen.Id("t").Id(name)).Id("String").Params().String().Block(jen.Return(jen.Id("textOf").Call(jen.Id("t").Index(jen.Empty(), jen.Empty()))))
+	f.Line()
+	f.Comment("Cut reports whether there is no NUL: of a longer text only the beginning was read.")
+	f.Func().Params(jen.Id("t").Id(name)).Id("Cut").Params().Bool().Block(jen.Return(jen.Id("t").Index(jen.Lit(size - 1)).Op("!=").Lit(0)))
 	f.Line()
 	f.Comment("MarshalText is String, so that JSON has a string.")
 	f.Func().Params(jen.Id("t").Id(name)).Id("MarshalText").Params().Params(jen.Index().Byte(), jen.Error()).

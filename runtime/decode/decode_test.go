@@ -242,7 +242,9 @@ var cases = []struct {
 
 	{"string", stringType, text16("phonepe-gw"), "phonepe-gw", "", `"phonepe-gw"`},
 	{"no string", stringType, text16(""), "", "", `""`},
-	{"string without NUL", stringType, []byte("0123456789abcdef"), "0123456789abcdef", "", `"0123456789abcdef"`},
+	{"string that is cut", stringType, []byte("0123456789abcdef"), "0123456789abcde…", "", `"0123456789abcde…"`},
+	{"string that is cut within a character", stringType, []byte("0123456789abcdä"), "0123456789abcd…", "", `"0123456789abcd…"`},
+	{"bytes as text without NUL", plan.Type{Kind: plan.String, Size: 16, Meaning: plan.Text}, []byte("0123456789abcdef"), "0123456789abcdef", "", `"0123456789abcdef"`},
 	{"string ends at NUL", stringType, text16("a\x00b"), "a", "", `"a"`},
 	{"escape", stringType, text16("\x1b]0;x\x07\r\n\t"), `\x1b]0;x\x07\x0d\x0a\x09`, "", `"\u001b]0;x\u0007\u000d\u000a\u0009"`},
 	{"C1", stringType, text16("\u009b31m\x7f"), `\u009b31m\x7f`, "", `"\u009b31m\u007f"`},

@@ -30,8 +30,8 @@ func init() {
 		least, most int
 		infer       func(*body, *expr.Call) operand
 	}{
-		"str":          {1, 2, (*body).str},
-		"ustr":         {1, 2, (*body).str},
+		"str":          {1, 3, (*body).str},
+		"ustr":         {1, 3, (*body).str},
 		"buf":          {2, 2, (*body).buf},
 		"ip":           {1, 1, (*body).ip},
 		"flow":         {1, 1, (*body).socket},
@@ -161,33 +161,73 @@ func (b *body) pointer(n expr.Node, o operand, what string) (operand, bool) {
 	return o, true
 }
 
+// str is the text at a pointer: str(p) and str(p, SIZE) end at its NUL, str(p, LENGTH) and
+// str(p, LENGTH, SIZE) after LENGTH bytes at the latest, which is no constant.
 func (b *body) str(n *expr.Call) operand {
 	capacity := defaultString
 	o := b.infer(n.Args[0])
-	if o.place && o.kind.Kind == ktype.Array && o.kind.Len > 0 {
+	array := o.place && o.kind.Kind == ktype.Array && o.kind.Len > 0
+	if array {
 		capacity = min(o.kind.Len, largestText)
 	}
-	if len(n.Args) == 2 {
-		size, ok := b.size(n.Args[1], largestText)
-		if !ok {
-			return operand{}
-		}
-		capacity = size
+	length, sized, ok := b.textLength(n)
+	if !ok {
+		return operand{}
+	}
+	if array && length != nil { // all of it may be text
+		capacity = min(o.kind.Len+1, largestText)
+	}
+	if sized > 0 {
+		capacity = sized
 	}
 	if o.valid && !o.place && o.expr.Type.Kind == plan.String { // already a string: only its capacity changes
+		if length != nil {
+			return b.fail(n.Args[1], "%s is a string, which has its length", expr.Print(n.Args[0]))
+		}
 		if len(n.Args) == 2 {
 			o.expr.Type.Size = capacity
 		}
 		return o
 	}
-	o, ok := b.pointer(n.Args[0], o, n.Func)
+	o, ok = b.pointer(n.Args[0], o, n.Func)
 	if !ok {
 		return operand{}
 	}
 	if n.Func == "ustr" {
 		o.expr.Type.User = true
 	}
-	return b.called("str", plan.Type{Kind: plan.String, Size: capacity}, o.expr)
+	args := []plan.Expr{o.expr}
+	if length != nil {
+		args = append(args, *length)
+	}
+	return b.called("str", plan.Type{Kind: plan.String, Size: capacity}, args...)
+}
+
+// textLength takes the arguments of str behind the pointer: how long the text is, nil where
+// its NUL says so, and the capacity of it, 0 where it is not given. A negative length is 0.
+func (b *body) textLength(n *expr.Call) (length *plan.Expr, capacity int, ok bool) {
+	if len(n.Args) == 1 {
+		return nil, 0, true
+	}
+	if len(n.Args) == 3 {
+		if capacity, ok = b.size(n.Args[2], largestText); !ok {
+			return nil, 0, false
+		}
+	}
+	o, ok := b.numeric(n.Args[1], n.Func)
+	if !ok {
+		return nil, 0, false
+	}
+	if _, constant := constantInt(o); constant && len(n.Args) == 2 {
+		capacity, ok = b.size(n.Args[1], largestText)
+		return nil, capacity, ok
+	}
+	e := o.expr
+	if e.Type.Signed && !b.natural(e) {
+		e = b.called("max", s64, b.convert(e, s64), constant(0, s64).expr).expr
+	}
+	e = b.convert(e, u64)
+	return &e, capacity, true
 }
 
 // textual is inferValue that takes a char array for the string it holds.

@@ -15,7 +15,11 @@ func (b *body) tooLong(xNode, yNode expr.Node, x, y operand) bool {
 	}
 	f := b.fail(yNode, "%s holds %d bytes and can never be this text of %d", expr.Print(xNode), size-1, len(y.expr.Name))
 	if call, ok := xNode.(*expr.Call); ok && call.Func == "str" {
-		f.hint("str(%s, %d)", expr.Print(call.Args[0]), len(y.expr.Name)+1)
+		shorter := expr.Print(call.Args[0])
+		if x.expr.Op == plan.OpCall && len(x.expr.Args) == 2 {
+			shorter += ", " + expr.Print(call.Args[1])
+		}
+		f.hint("str(%s, %d)", shorter, len(y.expr.Name)+1)
 	}
 	return true
 }

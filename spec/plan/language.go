@@ -37,8 +37,8 @@ type Function struct {
 
 // Functions lists the functions by name.
 var Functions = map[string]Function{
-	"str":          {"str(POINTER[, SIZE])", true, "the string at a kernel or user pointer, at most SIZE bytes with its NUL (256)"},
-	"ustr":         {"ustr(POINTER[, SIZE])", true, "the string at a user pointer, whatever its type says"},
+	"str":          {"str(POINTER[, LENGTH][, SIZE])", true, "the string at a kernel or user pointer, of LENGTH bytes or to its NUL, in SIZE bytes with a NUL (256)"},
+	"ustr":         {"ustr(POINTER[, LENGTH][, SIZE])", true, "the string at a user pointer, whatever its type says"},
 	"buf":          {"buf(POINTER, SIZE)", true, "SIZE bytes at a kernel or user pointer"},
 	"ip":           {"ip(ADDRESS)", true, "an IP address: a __be32, a struct in_addr or in6_addr, or 4 or 16 bytes"},
 	"flow":         {"flow(SOCK)", true, "the 4-tuple of a struct sock *, or from the headers of a struct sk_buff *: saddr sport daddr dport"},

@@ -191,12 +191,17 @@ static __always_inline long failure(long result)
 }
 
 /*
- * Reads the string at FROM into the array TO and zeros what follows it. Gives 0, or
- * -EFAULT and zeros.
+ * Reads the string at FROM into the array TO and zeros what follows it. The last byte of
+ * TO is a NUL, or of a longer string the byte that stands there, which says that it is
+ * cut. Gives 0, or -EFAULT and zeros.
  */
 #define READ_STR(to, from) ({								\
+	const char *start_ = (const char *)(from);					\
 	ZERO(to);									\
-	failure(bpf_probe_read_kernel_str(&(to), sizeof(to), from)); })
+	long got_ = bpf_probe_read_kernel_str(&(to), sizeof(to), start_);		\
+	if (got_ == sizeof(to))								\
+		bpf_probe_read_kernel((char *)&(to) + sizeof(to) - 1, 1, start_ + sizeof(to) - 1);	\
+	failure(got_); })
 
 static __always_inline void count_one(u64 *counter)
 {
@@ -359,6 +364,6 @@ SEC("raw_tp/sched_process_exit") int reads_rawtracepoint(u64 *ctx)
 #line 2 "reads.yaml"
 	return reads((const struct task_struct *)ctx[0]);
 }
-#line 363 "reads.bpf.c"
+#line 368 "reads.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

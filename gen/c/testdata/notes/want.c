@@ -84,6 +84,7 @@ struct registers {
 #endif
 
 /* The helpers of bpf-helpers(7) that are called, by number (include/uapi/linux/bpf.h). */
+static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*const bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 static void *(*const bpf_ringbuf_reserve)(void *map, u64 size, u64 flags) = (void *)131;
@@ -122,8 +123,12 @@ static __always_inline long failure(long result)
 
 /* READ_STR from user memory. */
 #define READ_STR_USER(to, from) ({							\
+	const char *start_ = (const char *)(from);					\
 	ZERO(to);									\
-	failure(bpf_probe_read_user_str(&(to), sizeof(to), from)); })
+	long got_ = bpf_probe_read_user_str(&(to), sizeof(to), start_);			\
+	if (got_ == sizeof(to))								\
+		bpf_probe_read_user((char *)&(to) + sizeof(to) - 1, 1, start_ + sizeof(to) - 1);	\
+	failure(got_); })
 
 static __always_inline void count_one(u64 *counter)
 {
@@ -221,7 +226,7 @@ lost:
 #line 2 "notes.yaml"
 	return 0;
 }
-#line 225 "notes.bpf.c"
+#line 230 "notes.bpf.c"
 
 /* usdt:postgres:postgresql:query__start */
 #line 20 "notes.yaml"
@@ -271,6 +276,6 @@ SEC("uprobe/postgres/postgresql:query__start") int notes_usdt(struct registers *
 #line 2 "notes.yaml"
 	return notes(argument_0, argument_11);
 }
-#line 275 "notes.bpf.c"
+#line 280 "notes.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -51,6 +51,7 @@ static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static long (*const bpf_get_current_comm)(void *to, u32 size) = (void *)16;
 static u64 (*const bpf_get_current_task)(void) = (void *)35;
+static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*const bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 static void *(*const bpf_ringbuf_reserve)(void *map, u64 size, u64 flags) = (void *)131;
@@ -155,8 +156,12 @@ static __always_inline long failure(long result)
 
 /* READ_STR from user memory. */
 #define READ_STR_USER(to, from) ({							\
+	const char *start_ = (const char *)(from);					\
 	ZERO(to);									\
-	failure(bpf_probe_read_user_str(&(to), sizeof(to), from)); })
+	long got_ = bpf_probe_read_user_str(&(to), sizeof(to), start_);			\
+	if (got_ == sizeof(to))								\
+		bpf_probe_read_user((char *)&(to) + sizeof(to) - 1, 1, start_ + sizeof(to) - 1);	\
+	failure(got_); })
 
 static __always_inline void count_one(u64 *counter)
 {
@@ -320,6 +325,6 @@ SEC("tracepoint/syscalls/sys_enter_openat") int opens_tracepoint(void *ctx)
 #line 2 "opens.yaml"
 	return opens((const char *)*(u64 *)(ctx + 24), *(s64 *)(ctx + 32));
 }
-#line 324 "opens.bpf.c"
+#line 329 "opens.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

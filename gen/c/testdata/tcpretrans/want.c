@@ -292,12 +292,17 @@ static __always_inline long failure(long result)
 }
 
 /*
- * Reads the string at FROM into the array TO and zeros what follows it. Gives 0, or
- * -EFAULT and zeros.
+ * Reads the string at FROM into the array TO and zeros what follows it. The last byte of
+ * TO is a NUL, or of a longer string the byte that stands there, which says that it is
+ * cut. Gives 0, or -EFAULT and zeros.
  */
 #define READ_STR(to, from) ({								\
+	const char *start_ = (const char *)(from);					\
 	ZERO(to);									\
-	failure(bpf_probe_read_kernel_str(&(to), sizeof(to), from)); })
+	long got_ = bpf_probe_read_kernel_str(&(to), sizeof(to), start_);		\
+	if (got_ == sizeof(to))								\
+		bpf_probe_read_kernel((char *)&(to) + sizeof(to) - 1, 1, start_ + sizeof(to) - 1);	\
+	failure(got_); })
 
 static __always_inline void count_one(u64 *counter)
 {
@@ -736,7 +741,7 @@ SEC("raw_tp/tcp_retransmit_skb") int tcpretrans_rawtracepoint(u64 *ctx)
 #line 7 "tcpretrans.yaml"
 	return tcpretrans((const struct sock *)ctx[0]);
 }
-#line 740 "tcpretrans.bpf.c"
+#line 745 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
@@ -744,7 +749,7 @@ SEC("fentry/security_socket_post_create") int owner_post_create(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ctx[0], ctx[4]);
 }
-#line 748 "tcpretrans.bpf.c"
+#line 753 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct registers *ctx)
@@ -752,7 +757,7 @@ SEC("kprobe/security_socket_post_create") int owner_post_create_kprobe(struct re
 #line 1 "tcpretrans.yaml"
 	return owner_created((const struct socket *)ARGUMENT_0(ctx), ARGUMENT_4(ctx));
 }
-#line 756 "tcpretrans.bpf.c"
+#line 761 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
@@ -760,7 +765,7 @@ SEC("fentry/security_sock_graft") int owner_graft(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ctx[0], (const struct socket *)ctx[1]);
 }
-#line 764 "tcpretrans.bpf.c"
+#line 769 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
@@ -768,7 +773,7 @@ SEC("kprobe/security_sock_graft") int owner_graft_kprobe(struct registers *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_grafted((const struct sock *)ARGUMENT_0(ctx), (const struct socket *)ARGUMENT_1(ctx));
 }
-#line 772 "tcpretrans.bpf.c"
+#line 777 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
@@ -776,7 +781,7 @@ SEC("tracepoint/syscalls/sys_exit_socket") int owner_socket(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 780 "tcpretrans.bpf.c"
+#line 785 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
@@ -784,7 +789,7 @@ SEC("tracepoint/syscalls/sys_exit_accept") int owner_accept(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 788 "tcpretrans.bpf.c"
+#line 793 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
@@ -792,7 +797,7 @@ SEC("tracepoint/syscalls/sys_exit_accept4") int owner_accept4(void *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_returned(*(s64 *)(ctx + 16));
 }
-#line 796 "tcpretrans.bpf.c"
+#line 801 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
@@ -800,7 +805,7 @@ SEC("raw_tp/tcp_destroy_sock") int owner_destroy(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_destroyed((const struct sock *)ctx[0]);
 }
-#line 804 "tcpretrans.bpf.c"
+#line 809 "tcpretrans.bpf.c"
 
 #line 1 "tcpretrans.yaml"
 SEC("iter/task_file") int owner_sweep(u64 *ctx)
@@ -808,6 +813,6 @@ SEC("iter/task_file") int owner_sweep(u64 *ctx)
 #line 1 "tcpretrans.yaml"
 	return owner_swept((const struct task_struct *)ctx[1], (const struct file *)ctx[3]);
 }
-#line 812 "tcpretrans.bpf.c"
+#line 817 "tcpretrans.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -227,8 +227,12 @@ static __always_inline long failure(long result)
 
 /* READ_STR from user memory. */
 #define READ_STR_USER(to, from) ({							\
+	const char *start_ = (const char *)(from);					\
 	ZERO(to);									\
-	failure(bpf_probe_read_user_str(&(to), sizeof(to), from)); })
+	long got_ = bpf_probe_read_user_str(&(to), sizeof(to), start_);			\
+	if (got_ == sizeof(to))								\
+		bpf_probe_read_user((char *)&(to) + sizeof(to) - 1, 1, start_ + sizeof(to) - 1);	\
+	failure(got_); })
 
 static __always_inline void count_one(u64 *counter)
 {
@@ -457,6 +461,6 @@ SEC("uprobe//tmp/a \"b\"\\c */ /* ?\?//main.send") int uprobes_uprobe2(struct re
 #line 2 "uprobes.yaml"
 	return uprobes(ctx, GO_ARGUMENT_0(ctx), GO_ARGUMENT_8(ctx));
 }
-#line 461 "uprobes.bpf.c"
+#line 465 "uprobes.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
