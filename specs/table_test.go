@@ -221,6 +221,30 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestBoundedQuantiles wants no quantile beyond the greatest number, or below the least, of
+// a row that has them: the middle of a bucket may be. Of other numbers they are no bounds.
+func TestBoundedQuantiles(t *testing.T) {
+	const size, step = 4096, 4096 / 16 // of a bucket: 4096 to 8191 are in 16 of them
+	for _, test := range []struct {
+		what    string
+		numbers []int64
+		want    map[string]int64
+	}{
+		{"above", []int64{size, size + 1, size + 2}, map[string]int64{"low": size, "offset_p1": size + 2, "offset_p50": size + 2, "offset_p100": size + 2, "high": size + 2, "half_p50": size/2 + step/4 - 1}},
+		{"below", []int64{size + step - 2, size + step - 1}, map[string]int64{"low": size + step - 2, "offset_p1": size + step - 2, "offset_p50": size + step - 2, "offset_p100": size + step - 2, "high": size + step - 1}},
+		{"far apart", []int64{1, size + 1, 2 * size}, map[string]int64{"low": 1, "offset_p1": 1, "offset_p50": size + step/2 - 1, "offset_p100": 2 * size, "high": 2 * size}},
+	} {
+		got := trace(t, caller(), func(context.Context) error {
+			_, err := workload.Seeks(test.numbers)
+			return err
+		}, "bounded")
+		row := one(t, test.what, got[0])
+		for column, want := range test.want {
+			whole(t, row, column, want)
+		}
+	}
+}
+
 // TestSigned counts numbers on both sides of 0.
 func TestSigned(t *testing.T) {
 	numbers := workload.Wide(1003, 20)

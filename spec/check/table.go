@@ -175,7 +175,7 @@ func (c *checker) layOutTable(fields []plan.Field, bodies []*body) {
 	c.chooseTable(&m, least)
 	c.plan.Maps = append(c.plan.Maps, m)
 	c.plan.Table = t
-	c.layOutRow(t, &m)
+	c.layOutRow(t, &m, bodies)
 }
 
 // reach notes in which rows each cell is counted, where a body lacks fields of the key that
@@ -261,7 +261,7 @@ func (c *checker) histogram(h plan.Histogram) int {
 }
 
 // layOutRow makes the record of a row.
-func (c *checker) layOutRow(t *plan.Table, m *plan.Map) {
+func (c *checker) layOutRow(t *plan.Table, m *plan.Map, bodies []*body) {
 	var fields []plan.Field
 	next := 0
 	for _, col := range c.columns {
@@ -275,7 +275,7 @@ func (c *checker) layOutRow(t *plan.Table, m *plan.Map) {
 			continue
 		}
 		for _, o := range col.outputs {
-			e := o.expr
+			e := c.bounded(o.expr, bodies)
 			e.Walk(func(e *plan.Expr) {
 				if e.Op == plan.OpCell { // its histogram has a place by now
 					e.Type.Hist = m.Value.Fields[t.Cells[e.Int].Field].Type.Hist
@@ -305,6 +305,50 @@ func (c *checker) layOutRow(t *plan.Table, m *plan.Map) {
 	if c.plan.Record, over = place(fields); over >= 0 {
 		c.diags.Errorf(c.columns[0].Name.Span(), "a row is larger than %d bytes with column %s", maxRecord, fields[over].Name)
 	}
+}
+
+// bounded holds each quantile in e between the least and the greatest of the same values,
+// where the row has them: the middle of a bucket may lie beyond.
+func (c *checker) bounded(e plan.Expr, bodies []*body) plan.Expr {
+	e.Args = slices.Clone(e.Args)
+	for i := range e.Args {
+		e.Args[i] = c.bounded(e.Args[i], bodies)
+	}
+	if e.Op != plan.OpQuantile {
+		return e
+	}
+	fed := feed(bodies, int(e.Args[0].Int))
+	for _, bound := range []struct {
+		kind plan.CellKind
+		by   string
+	}{{plan.Greatest, "min"}, {plan.Least, "max"}} {
+		for i, one := range c.allCells {
+			if one.kind == bound.kind && !one.signed && slices.Equal(feed(bodies, i), fed) {
+				limit := plan.Expr{Op: plan.OpCell, Type: e.Type, Line: e.Line, Int: int64(i)}
+				e = plan.Expr{Op: plan.OpBinary, Type: e.Type, Line: e.Line, Name: bound.by, Args: []plan.Expr{e, limit}}
+				break
+			}
+		}
+	}
+	return e
+}
+
+// feed lists what is put into a cell, by body and condition.
+func feed(bodies []*body, cell int) []string {
+	var list []string
+	for i, b := range bodies {
+		for _, u := range b.updates {
+			if u.Cell != cell || u.Value == nil {
+				continue
+			}
+			one := strconv.Itoa(i) + " " + u.Value.String()
+			if u.When != nil {
+				one += " if " + u.When.String()
+			}
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // uncertain reports whether a column may have no value: a quotient, a quantile, the least
