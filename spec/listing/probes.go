@@ -53,9 +53,17 @@ const (
 	Refused
 )
 
+// order is where a probe stands in a listing: what can be had before what cannot.
+func (p Probe) order() int {
+	if p.State == Refused {
+		return 1
+	}
+	return 0
+}
+
 // Listing is the answer to a pattern.
 type Listing struct {
-	Probes []Probe
+	Probes []Probe // by kind, those that are refused last
 	// Unasked says what could not be looked at, and why: the listing lacks it, or does not
 	// know whether it attaches.
 	Unasked []string
@@ -145,6 +153,7 @@ func List(s Source, pattern string) (*Listing, error) {
 			l.unasked(k.word, err)
 		}
 	}
+	slices.SortStableFunc(l.out.Probes, func(a, b Probe) int { return cmp.Compare(a.order(), b.order()) })
 	return &l.out, nil
 }
 
