@@ -419,6 +419,7 @@ func (c *checker) emit(all []*attempt) {
 		c.addOwners(structs)
 	}
 	c.plan.Structs = structs.declarations()
+	c.ownConstants(constants)
 	for _, name := range slices.Sorted(maps.Keys(constants)) {
 		c.plan.Constants = append(c.plan.Constants, plan.Constant{Name: name, Value: constants[name]})
 	}

@@ -1,10 +1,13 @@
 package check
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -65,5 +68,66 @@ func (c *checker) readEscape() {
 	}
 	if len(c.escape) == 0 {
 		c.diags.Warnf(s.Span(), "c: defines no function that expressions can call").Hint = "static u64 NAME(u64 x) { return x; }"
+	}
+}
+
+// What is looked for in the spec's own C: words in capitals, and what is before and behind
+// each; the bodies of enums; comments, texts and characters, in which nothing is looked for.
+var (
+	capitals = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(\w+\s+|[.>]\s*)?\b([A-Z_][A-Z0-9_]*[A-Z][A-Z0-9_]*)\b(\s*\()?`)
+	})
+	enumBody = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\benum\b[^{};]*\{([^}]*)\}`) })
+	noCode   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*|"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
+	})
+)
+
+// beforeValue are the words of C that a constant may stand behind; behind another word a
+// name is declared.
+var beforeValue = []string{"return", "case", "else", "do"}
+
+// ownConstants adds the kernel's constants that the spec's own C names and does not declare
+// itself.
+func (c *checker) ownConstants(constants map[string]int64) {
+	if c.plan.C == nil {
+		return
+	}
+	text := noCode().ReplaceAllString(c.plan.C.Text, " ")
+	declared := map[string]bool{}
+	for _, body := range enumBody().FindAllStringSubmatch(text, -1) {
+		for _, one := range strings.Split(body[1], ",") {
+			name, _, _ := strings.Cut(one, "=")
+			declared[strings.TrimSpace(name)] = true
+		}
+	}
+	for _, p := range c.params {
+		declared[p.Name], declared[p.Name+"_given"] = true, true
+	}
+	for _, m := range c.maps {
+		declared[m.name] = true
+	}
+	named := map[string]bool{}
+	for _, m := range capitals().FindAllStringSubmatch(text, -1) {
+		before, name := strings.TrimSpace(m[1]), m[2]
+		switch {
+		case m[3] != "", before == ".", before == ">": // a call, a member
+		case before != "" && !slices.Contains(beforeValue, before):
+			declared[name] = true
+		default:
+			named[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if declared[name] || plan.Reserved[name] {
+			continue
+		}
+		found, ok := c.kernel.Constant(name)
+		if !ok {
+			found, ok = ktype.Macro(c.arch, name)
+		}
+		if ok {
+			constants[name] = found.Value
+		}
 	}
 }
