@@ -64,6 +64,9 @@ func TestForecast(t *testing.T) {
 						t.Skipf("%s: %s is not in the forecast", p.Through, why)
 					}
 				}
+				if cell.Outcome == "unknown" {
+					t.Skip("the types do not tell")
+				}
 				taken, log, err := attachedAs(t, name)
 				if (cell.Outcome == "fails") != (err != nil) {
 					t.Fatalf("the forecast is %q; loaded: %v", cell.Outcome, err)

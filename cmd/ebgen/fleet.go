@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ebgen/ebgen/gen"
+	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/check"
 	"github.com/ebgen/ebgen/spec/fit"
@@ -26,6 +30,7 @@ const (
 	loads    outcome = "ok"    // with the probes that the spec would rather have
 	through  outcome = "other" // with another alternative for at least one probe
 	unloaded outcome = "fails"
+	untold   outcome = "unknown" // its types do not tell
 )
 
 // cell is one spec on one kernel.
@@ -67,7 +72,7 @@ type row struct {
 // checkFleet checks every spec against the types in every file, or this kernel's when
 // there is none.
 func checkFleet(cmd *cobra.Command, o *checkOptions, paths []string, specs []*found) error {
-	rows, err := checkRows(paths, specs, nil)
+	rows, err := checkRows(cmd.Context(), paths, specs, nil)
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func (r row) failed() bool {
 
 // checkRows does so, and hands each cell to visit, unless that is nil, while the kernel is
 // open: one at a time is, a fleet may have a hundred.
-func checkRows(paths []string, specs []*found, visit func(spec int, c *cell, k *ktype.Kernel) error) ([]row, error) {
+func checkRows(ctx context.Context, paths []string, specs []*found, visit func(spec int, c *cell, k *ktype.Kernel) error) ([]row, error) {
 	rows := make([]row, len(specs))
 	for i, f := range specs {
 		rows[i].Spec = f.name
@@ -103,7 +108,10 @@ func checkRows(paths []string, specs []*found, visit func(spec int, c *cell, k *
 			return nil, err
 		}
 		for i, f := range specs {
-			c := checkCell(f, k)
+			c, err := checkCell(ctx, f, k)
+			if err != nil {
+				return nil, err
+			}
 			rows[i].Kernels = append(rows[i].Kernels, c)
 			if visit == nil {
 				continue
@@ -120,15 +128,33 @@ func checkRows(paths []string, specs []*found, visit func(spec int, c *cell, k *
 	return rows, nil
 }
 
-// checkCell checks a spec against one kernel, for the architecture that it is of.
-func checkCell(f *found, k *ktype.Kernel) *cell {
+// checkCell checks a spec against one kernel, for the architecture that it is of, and has
+// clang compile one that has C of its own.
+func checkCell(ctx context.Context, f *found, k *ktype.Kernel) (*cell, error) {
 	doc, diags := spec.Parse(f.name, f.text)
 	p, diags := check.Check(doc, diags, k, check.Options{Arch: k.Arch(), Lint: true})
+	if p != nil && p.C != nil {
+		var rejected *gen.Rejected
+		switch _, err := gen.Build(ctx, p, f.text, gen.Options{Arch: k.Arch()}); {
+		case errors.Is(err, clang.ErrNoClang):
+			diags.Warnf(doc.C.Span(), "the spec's own C is not checked: %v", err)
+		case errors.As(err, &rejected):
+			p = nil
+			for _, one := range rejected.Diagnostics.All() {
+				diags.Add(one)
+			}
+		case err != nil:
+			return nil, err
+		}
+	}
 	c := &cell{Kernel: k.Release(), Outcome: loads, plan: p, diags: diags}
 	c.Errors, c.Warnings = mistakes(diags)
 	if p == nil {
 		c.Outcome = unloaded
-		return c
+		if !slices.ContainsFunc(diags.All(), func(d source.Diagnostic) bool { return d.Severity == source.Error && !d.Untold }) {
+			c.Outcome = untold
+		}
+		return c, nil
 	}
 	for i := range p.Probes {
 		one := &p.Probes[i]
@@ -143,7 +169,7 @@ func checkCell(f *found, k *ktype.Kernel) *cell {
 		}
 		c.Probes = append(c.Probes, a)
 	}
-	return c
+	return c, nil
 }
 
 // mistakes are diagnostics for programs.
@@ -216,7 +242,7 @@ func writeFleet(w, stderr io.Writer, rows []row) error {
 	for from := 0; from < len(names); {
 		to, width := from, first
 		for to < len(names) && (to == from || width+len(names[to]) <= matrixWidth) {
-			width += max(len(names[to]), len(unloaded)) + 2
+			width += max(len(names[to]), len(untold)) + 2
 			to++
 		}
 		if from > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +33,11 @@ func smallKernel(t *testing.T, members []string, length *btf.Int, functions ...s
 			Params: []btf.FuncParam{{Name: "sk", Type: &btf.Pointer{Target: sock}}, {Name: "len", Type: length}},
 		}})
 	}
+	// An event whose record is that of a class of another name.
+	types = append(types, &btf.Typedef{Name: "btf_trace_sent", Type: &btf.Pointer{Target: &btf.FuncProto{
+		Return: &btf.Void{},
+		Params: []btf.FuncParam{{Type: &btf.Pointer{Target: &btf.Void{}}}, {Type: &btf.Pointer{Target: sock}}},
+	}}})
 	b, err := btf.NewBuilder(types, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +118,59 @@ note: on Linux 6.1.0-b
 `
 	if stdout.String() != want || stderr.String() != complaints || code != 2 {
 		t.Errorf("status %d\n%s\nwant\n%s\nstderr\n%s\nwant\n%s", code, &stdout, want, &stderr, complaints)
+	}
+}
+
+// What types do not tell is no mistake, in a spec that has none.
+func TestCheckFleetUntold(t *testing.T) {
+	t.Chdir(fleet(t))
+	for name, text := range map[string]string{
+		"class.yaml":   "name: class\nprobe: tracepoint:net:sent\nfields:\n  n: args.len\n",
+		"instead.yaml": "name: instead\nprobe: tracepoint:net:sent | function:send_it\nfields:\n  n: args.sk.sk_mark\n",
+		"wrong.yaml":   "name: wrong\nprobe: tracepoint:net:sent\nfields:\n  n: args.len +\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+		code int
+	}{
+		{[]string{"class.yaml", "instead.yaml"}, `SPEC          7.0.0    6.1.0    5.10.0
+class.yaml    unknown  unknown  unknown
+instead.yaml  other    other    unknown
+`, 0},
+		{[]string{"wrong.yaml"}, `SPEC        7.0.0  6.1.0  5.10.0
+wrong.yaml  fails  fails  fails
+`, 2},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := execute(t.Context(), append([]string{"check", "--btf", "fleet"}, test.args...), strings.NewReader(""), &stdout, &stderr)
+		if got := stdout.String(); !strings.HasPrefix(got, test.want) || code != test.code {
+			t.Errorf("status %d\n%s\nwant %d\n%s\nstderr\n%s", code, got, test.code, test.want, &stderr)
+		}
+		if want := "does not tell its record from those of other events; rawtracepoint:sent has typed arguments"; !strings.Contains(stderr.String(), want) {
+			t.Errorf("stderr lacks %q:\n%s", want, &stderr)
+		}
+	}
+}
+
+// The spec's own C is compiled for each kernel.
+func TestCheckFleetCompilesC(t *testing.T) {
+	if _, err := exec.LookPath("clang"); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(fleet(t))
+	const own = "name: own\nprobe: function:send_it | function:send_old\nfields:\n  n: twice(args.sk.sk_mark)\nc: |\n  static u32 twice(u32 x)\n  {\n  	return 2 * y;\n  }\n"
+	if err := os.WriteFile("own.yaml", []byte(own), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	code := execute(t.Context(), []string{"check", "own.yaml", "--btf", "fleet"}, strings.NewReader(""), &stdout, &stderr)
+	if want := "own.yaml  fails  fails  fails\n"; code != 2 || !strings.Contains(stdout.String(), want) || strings.Count(stderr.String(), "own.yaml:8:") != 1 {
+		t.Errorf("status %d\n%s\nwant\n%s\nstderr\n%s", code, &stdout, want, &stderr)
 	}
 }
 

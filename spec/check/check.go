@@ -274,6 +274,7 @@ func (c *checker) unserved(refusals []refusal) {
 			d.Notes = append(d.Notes, other.Message)
 		}
 	}
+	d.Untold = slices.ContainsFunc(refusals, func(r refusal) bool { return errors.Is(r.err, ktype.ErrUntold) })
 	c.diags.Add(d)
 }
 

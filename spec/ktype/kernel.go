@@ -47,6 +47,8 @@ var (
 	ErrAmbiguous = errors.New("ambiguous")
 	// ErrNotFound says that a kernel has nothing of a name; the error is a *NotFound.
 	ErrNotFound = errors.New("not found")
+	// ErrUntold says that the kernel has it, and that its BTF does not tell what it is like.
+	ErrUntold = errors.New("not told by BTF")
 )
 
 // Kernel is the types of one kernel. It is for one goroutine at a time; the Types it

@@ -194,15 +194,22 @@ func word(size int, signed bool) Type {
 	return arrayOf(word(1, false), size)
 }
 
+// untold is an ErrUntold in words.
+type untold struct{ text string }
+
+func (e *untold) Error() string        { return e.text }
+func (e *untold) Is(target error) bool { return target == ErrUntold }
+
 // storedFormat reads a record's layout from its struct in BTF. A class has such a struct
-// too, so the name must be a tracepoint's.
+// too, so the name must be a tracepoint's. An event whose class has another name gives
+// ErrUntold.
 func (k *Kernel) storedFormat(name string) (*Format, error) {
 	if _, err := k.RawTracepoint(name); err != nil {
 		return nil, err
 	}
 	t, err := k.tagged(rawEvent+name, false)
 	if errors.Is(err, ErrNotFound) {
-		return nil, fmt.Errorf("tracepoint %s: the BTF of kernel %s does not tell its record from those of its class; rawtracepoint:%s has typed arguments", name, k.release, name)
+		return nil, &untold{fmt.Sprintf("the BTF of kernel %s does not tell its record from those of other events; rawtracepoint:%s has typed arguments", k.release, name)}
 	}
 	if err != nil {
 		return nil, err

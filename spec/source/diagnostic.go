@@ -28,6 +28,7 @@ type Diagnostic struct {
 	Message  string   // lower case, no full stop: the thing, what was found, what is wanted
 	Hint     string   // one line, only when likely right; "" for none
 	Notes    []string // further lines, such as the tail of a compiler's or verifier's log
+	Untold   bool     // the kernel's types do not tell what was asked: the spec may be right
 }
 
 // Diagnostics collects complaints about one file. The zero value with File set is
