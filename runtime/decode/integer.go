@@ -1,6 +1,10 @@
 package decode
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/ebgen/ebgen/spec/plan"
+)
 
 // decimalWidth is how wide a number's column starts, by the number's size: all digits of
 // 8 and 16 bits, and 7 for larger ones, as many as a pid has (PID_MAX_LIMIT is 4194304,
@@ -30,7 +34,11 @@ func named(d *Decoder, c cell) form {
 // hexadecimal writes a number as 0x and its digits. In JSON that is a string: an address
 // has more bits than the readers' double can hold.
 func hexadecimal(_ *Decoder, c cell) form {
-	return form{width: len("0xffffffff"), right: true}.asName(c.appendHex)
+	width := min(len("0x")+2*c.Size, len("0xffffffff"))
+	if c.Kind == plan.Pointer {
+		width = len("0xffffffffffffffff") // of the kernel, nearly always
+	}
+	return form{width: width, right: true}.asName(c.appendHex)
 }
 
 func (c *cell) appendDecimal(dst, rec []byte) []byte {
