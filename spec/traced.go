@@ -166,7 +166,7 @@ func (s section) saves() []Save {
 func (s section) span(e entry) Span {
 	span := Span{At: e.key}
 	if _, list := e.value.(*ast.SequenceNode); list && e.read == nil {
-		s.fail(s.tokenSpan(e.value), "span: {start: PROBE, end: PROBE}, each of which may be a list", "%q wants one function, or a start and an end, found a list", "span")
+		s.fail(s.tokenSpan(e.value), "span: function:vfs_* is each function of a pattern; span: {start: PROBE, end: PROBE} takes lists", "%q wants one function, or a start and an end, found a list", "span")
 		return span
 	}
 	if e.read != nil || !isMapping(e.value) {
