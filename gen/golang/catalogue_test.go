@@ -19,7 +19,7 @@ var refusals = []struct {
 	says *regexp.Regexp
 	why  string
 }{
-	{regexp.MustCompile(`\b(uprobe|uretprobe|usdt):`), whyUser},
+	{regexp.MustCompile(`\b(uprobe|uretprobe|usdt):|\b(function|kprobe):\w*\*`), whyUser},
 	{regexp.MustCompile(`\b(kstack|ustack|usym)\b`), whyStack},
 	{regexp.MustCompile(`\bperfbuf\b`), whyPerfbuf},
 }
