@@ -152,7 +152,7 @@ func (b *body) field(a *plan.Assign) {
 }
 
 // largeTexts reports whether an expression looks into a text that is too large for the stack:
-// those that are stored as they are go to where they are stored.
+// those that are stored as they are go to where they are stored. A path is too large itself.
 func (b *body) largeTexts() bool {
 	found := false
 	for _, e := range b.expressions() {
@@ -161,6 +161,7 @@ func (b *body) largeTexts() bool {
 				text := isText(x.Type) && x.Op != plan.OpText && x.Op != plan.OpParam
 				found = found || text && !isText(e.Type) && x.Type.Size > large
 			}
+			found = found || e.Op == plan.OpCall && e.Name == "path"
 		})
 	}
 	return found

@@ -178,6 +178,10 @@ func (b *body) storeText(to string, e *plan.Expr) {
 		}
 		b.emit(fmt.Sprintf("%s(%s)", b.use("READ_COMM"), to))
 	case plan.OpCall:
+		if e.Name == "path" {
+			b.mayFail(fmt.Sprintf("%s(%s, %s)", b.use("READ_STR"), to, b.pathOf(to, e)))
+			return
+		}
 		from := b.scalar(&e.Args[0])
 		if from.typ.number() { // a register of user space that holds an address
 			from = cast(from, ctype{name: "const void *"})
@@ -196,6 +200,20 @@ func (b *body) storeText(to string, e *plan.Expr) {
 	default:
 		panic(fail("line %d: %q is no text", b.line, e.Op))
 	}
+}
+
+// pathOf has a path that fits an lvalue put together in the scratch area, and gives the C
+// of its address.
+func (b *body) pathOf(to string, e *plan.Expr) string {
+	const walk = "path walk"
+	name, ok := b.locals[walk]
+	if !ok {
+		name = "s->" + b.scratchStruct("walk", b.use("path_walk"))
+		b.locals[walk] = name
+	}
+	of := e.Args[0].Type.Name // file, path or dentry
+	from := cast(b.scalar(&e.Args[0]), ctype{name: "const " + b.tag(of, false) + " *"})
+	return fmt.Sprintf("%s(&%s, %s, sizeof(%s))", b.use("path_of_"+of), name, from.text, to)
 }
 
 // storeAddress makes an IP address of 4 or 16 bytes.

@@ -15,6 +15,8 @@ import (
 const (
 	defaultString = 256
 	largestText   = 16 << 10
+	largestPath   = 4 << 10 // PATH_MAX
+	leastPath     = 16
 )
 
 // functions says how each of plan.Functions is typed. Every argument is inferred by
@@ -32,6 +34,7 @@ func init() {
 	}{
 		"str":          {1, 3, (*body).str},
 		"ustr":         {1, 3, (*body).str},
+		"path":         {1, 2, (*body).path},
 		"buf":          {2, 2, (*body).buf},
 		"ip":           {1, 1, (*body).ip},
 		"flow":         {1, 1, (*body).socket},
@@ -94,7 +97,7 @@ func (b *body) call(n *expr.Call) operand {
 
 // later names what the design promises and this version does not have.
 var later = map[string]string{
-	"path": "", "join": "", "cgroup_path": "",
+	"join": "", "cgroup_path": "",
 }
 
 func arguments(least, most int) string {
@@ -289,6 +292,43 @@ func (b *body) ip(n *expr.Call) operand {
 		return b.called("ip", t, o.expr.Args[0])
 	}
 	return wrong()
+}
+
+// pathTypes are the structs that say where a file is.
+var pathTypes = map[string]bool{"file": true, "path": true, "dentry": true}
+
+// path is the path of a file.
+func (b *body) path(n *expr.Call) operand {
+	capacity := defaultString
+	if len(n.Args) == 2 {
+		var ok bool
+		if capacity, ok = b.size(n.Args[1], largestPath); !ok {
+			return operand{}
+		}
+		if capacity < leastPath {
+			return b.fail(n.Args[1], "a path has room for %d bytes at least", leastPath)
+		}
+	}
+	o := b.infer(n.Args[0])
+	if !o.valid {
+		return o
+	}
+	if o.place && o.kind.Kind == ktype.Struct && pathTypes[o.kind.Name] {
+		o = b.address(o)
+	} else {
+		o = b.read(o)
+	}
+	if !o.valid {
+		return o
+	}
+	if o.expr.Type.Kind != plan.Pointer || o.expr.Type.User || !pathTypes[o.elem.Name] {
+		f := b.fail(n.Args[0], "path wants a struct file *, path * or dentry *, %s is %s", expr.Print(n.Args[0]), describe(o))
+		if o.expr.Type.Kind == plan.Pointer && o.elem.Kind == ktype.Void {
+			return f.hint("path((struct file *) %s)", expr.Print(n.Args[0]))
+		}
+		return f
+	}
+	return b.called("path", plan.Type{Kind: plan.String, Size: capacity}, o.expr)
 }
 
 // socketTypes are the structs that start with a struct sock_common, so that a pointer

@@ -159,7 +159,7 @@ func (c *checker) neverShown() {
 }
 
 // dear are the functions that read memory of a size that is not known, or look a value up.
-var dear = []string{"str", "ustr", "buf", "owner"}
+var dear = []string{"str", "ustr", "buf", "path", "owner"}
 
 // dearFilterFirst warns of a filter that reads text at every event, though one that costs
 // nothing stands behind it and would have ended most.

@@ -39,6 +39,7 @@ type Function struct {
 var Functions = map[string]Function{
 	"str":          {"str(POINTER[, LENGTH][, SIZE])", true, "the string at a kernel or user pointer, of LENGTH bytes or to its NUL, in SIZE bytes with a NUL (256)"},
 	"ustr":         {"ustr(POINTER[, LENGTH][, SIZE])", true, "the string at a user pointer, whatever its type says"},
+	"path":         {"path(FILE[, SIZE])", true, "the path of a struct file *, path * or dentry *, in SIZE bytes with a NUL (256)"},
 	"buf":          {"buf(POINTER, SIZE)", true, "SIZE bytes at a kernel or user pointer"},
 	"ip":           {"ip(ADDRESS)", true, "an IP address: a __be32, a struct in_addr or in6_addr, or 4 or 16 bytes"},
 	"flow":         {"flow(SOCK)", true, "the 4-tuple of a struct sock *, or from the headers of a struct sk_buff *: saddr sport daddr dport"},

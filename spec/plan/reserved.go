@@ -20,11 +20,12 @@ var Reserved = func() map[string]bool {
 		BPF_MAP_TYPE_HASH BPF_MAP_TYPE_PERF_EVENT_ARRAY BPF_MAP_TYPE_PERCPU_ARRAY BPF_MAP_TYPE_LRU_HASH
 		BPF_MAP_TYPE_LPM_TRIE BPF_MAP_TYPE_RINGBUF BPF_MAP_TYPE_ARRAY BPF_MAP_TYPE_PERCPU_HASH BPF_MAP_TYPE_LRU_PERCPU_HASH
 		BPF_MAP_TYPE_STACK_TRACE
-		AF_INET AF_INET6 AT_MOST DYNAMIC EEXIST ETH_P_IP ETH_P_IPV6 packet_flow ENOENT EXISTS FIELD NO_VALUE READ READ_COMM READ_INT READ_STR READ_STR_USER READ_TEXT READ_TEXT_USER READ_USER READ_WORD TALLY ZERO
+		NAME_BYTES PATH_BYTES PATH_STEPS AF_INET AF_INET6 AT_MOST DYNAMIC EEXIST ETH_P_IP ETH_P_IPV6 packet_flow ENOENT EXISTS FIELD NO_VALUE READ READ_COMM READ_INT READ_STR READ_STR_USER READ_TEXT READ_TEXT_USER READ_USER READ_WORD TALLY ZERO
 		be16_to_cpu be32_to_cpu be64_to_cpu count_one div_s64 div_u64 failed failure file_socket flow flow_daddr flow_dport
 		flow_of flow_saddr flow_sport ip_addr ip_listed ip_of_be32 ip_prefix log2_u64 magnitude max_s64 max_u64 min_s64
 		min_u64 missing mod_s64 mod_u64 over_rate owner owner_created owner_destroyed owner_entry owner_grafted owner_note
-		owner_of owner_returned owner_swept parent_tgid read_ip4 read_ip4_user register registers same_as_param same_ip
+		owner_of owner_returned owner_swept parent_tgid path_alone path_of path_of_dentry path_of_file
+		path_of_path path_put path_start path_step path_walk read_ip4 read_ip4_user register registers same_as_param same_ip
 		same_text sock_family sock_tracked socket_inode starts_with_param event
 		functions function_hit function_name go_registers EOPNOTSUPP usdt_argument_0 usdt_argument_1 usdt_argument_2
 		usdt_argument_3 usdt_argument_4 usdt_argument_5 usdt_argument_6 usdt_argument_7 usdt_argument_8 usdt_argument_9
