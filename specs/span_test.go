@@ -278,8 +278,9 @@ func TestOffCPU(t *testing.T) {
 		for _, b := range buckets(t, histogram) {
 			times += b.count
 		}
-		if times < least || times > most {
-			t.Errorf("tracer %d: %d times, the kernel counts %d to %d switches", i, times, least, most)
+		// As many may be short as the kernel says it missed: docs/decisions/missed.md.
+		if times < least-int(got[i].account.Missed) || times > most {
+			t.Errorf("tracer %d: %d times, the kernel counts %d to %d switches; %v", i, times, least, most, got[i].account)
 		}
 	}
 }
