@@ -35,6 +35,10 @@ var works = map[string]func(ctx context.Context, words []string) (int, error){
 		_, err := workload.Switches(ctx, own("caller"), 5, 503)
 		return 0, err
 	},
+	"naps": func(ctx context.Context, _ []string) (int, error) {
+		_, err := workload.Switches(ctx, own("caller"), 3, 101)
+		return 0, err
+	},
 	"run": func(_ context.Context, words []string) (int, error) {
 		path, err := exec.LookPath(words[0])
 		if err != nil {
