@@ -45,6 +45,7 @@ type peer struct {
 	// each of columns, then for each of sums; of a histogram the last two are the low end
 	// of a bucket and its count.
 	line    string
+	until   string // a pattern: the peer's output from its first match on is not compared
 	columns string // "pid owner.comm state:new": of the spec's, each with its canonical form before a colon
 	only    string // which events: an expression that is all of one of the columns
 	table   bool   // rows are parts of a report, not events
@@ -416,6 +417,9 @@ func (p *peer) theirs(t *testing.T, output, only string) said {
 	t.Helper()
 	s := newSaid()
 	columns := strings.Fields(p.columns)
+	if p.until != "" {
+		output = regexp.MustCompile("(?ms)"+p.until+".*").ReplaceAllString(output, "")
+	}
 	for _, groups := range regexp.MustCompile("(?m)"+p.line).FindAllStringSubmatch(output, -1) {
 		groups = groups[1:]
 		rest := p.unclaimed(groups)

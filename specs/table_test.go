@@ -211,13 +211,19 @@ func TestNumbers(t *testing.T) {
 	}
 	counted(t, "powers", buckets(t, row["powers"]), numbers, powerOfTwo)
 	counted(t, "steps", buckets(t, row["steps"]), numbers, step(100, 1000, 70))
-	sorted := slices.Sorted(slices.Values(numbers))
 	for column, percent := range map[string]int{"size_p50": 50, "size_p90": 90, "size_p99": 99} {
-		// The least number that so many are not above.
-		exact := sorted[(len(sorted)*percent+99)/100-1]
-		if got := int64(number(row[column])); max(got-exact, exact-got) > exact/32 {
-			t.Errorf("%s is %d, exactly it is %d, which is more than 1/32 away", column, got, exact)
-		}
+		nearQuantile(t, row, column, numbers, percent)
+	}
+}
+
+// nearQuantile wants a column to be at most 1/32 off the least number that so many percent
+// are not above.
+func nearQuantile(t *testing.T, row map[string]any, column string, numbers []int64, percent int) {
+	t.Helper()
+	sorted := slices.Sorted(slices.Values(numbers))
+	exact := sorted[(len(sorted)*percent+99)/100-1]
+	if got := int64(number(row[column])); max(got-exact, exact-got) > exact/32 {
+		t.Errorf("%s is %d, exactly it is %d, which is more than 1/32 away", column, got, exact)
 	}
 }
 
@@ -268,6 +274,14 @@ func TestSigned(t *testing.T) {
 	whole(t, row, "greatest", slices.Max(numbers))
 	counted(t, "powers", buckets(t, row["powers"]), numbers, powerOfTwo)
 	counted(t, "steps", buckets(t, row["steps"]), numbers, step(-100, 100, 30))
+	if got, ok := row["all_p10"]; got != nil || !ok {
+		t.Errorf("a third of the numbers is negative, and the least tenth ends at %v", got)
+	}
+	nearQuantile(t, row, "all_p50", numbers, 50)
+	nearQuantile(t, row, "all_p99", numbers, 99)
+	above := slices.DeleteFunc(numbers, func(n int64) bool { return n < 0 })
+	nearQuantile(t, row, "above_p25", above, 25)
+	nearQuantile(t, row, "above_p99", above, 99)
 }
 
 // TestFull shows 5000 keys, each twice, to tables of 1024. A hash keeps the first ones and

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,10 @@ const diskReads = 3001
 var works = map[string]func(ctx context.Context, words []string) (int, error){
 	"turns": func(ctx context.Context, _ []string) (int, error) {
 		_, err := workload.Switches(ctx, own("caller"), 5, 503)
+		return 0, err
+	},
+	"crowd": func(ctx context.Context, _ []string) (int, error) {
+		_, err := workload.Crowd(ctx, 7, time.Second)
 		return 0, err
 	},
 	"naps": func(ctx context.Context, _ []string) (int, error) {

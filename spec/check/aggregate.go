@@ -239,31 +239,40 @@ func (b *body) lhist(n *expr.Call) operand {
 	return b.buckets(n, h, n.Args[4:])
 }
 
-// quantiles is several columns, made of one histogram.
+// quantiles is several columns, made of one histogram. A last argument that is no number is
+// a condition.
 func (b *body) quantiles(n *expr.Call) operand {
+	shares, when := n.Args[1:], []expr.Node(nil)
+	if last := len(shares) - 1; last > 0 && !literal(shares[last]) {
+		shares, when = shares[:last], shares[last:]
+	}
 	var list []quantile
-	for _, arg := range n.Args[1:] {
+	for _, arg := range shares {
 		q, ok := share(arg)
 		if !ok {
-			return b.fail(arg, "a share such as 0.5 or 0.99 is wanted, found %s", expr.Print(arg)).hint("quantiles(x, 0.5, 0.99); a condition belongs to filter")
+			return b.fail(arg, "a share such as 0.5 or 0.99 is wanted, found %s", expr.Print(arg)).hint("quantiles(x, 0.5, 0.99)")
 		}
 		list = append(list, q)
 	}
-	o := b.buckets(n, &plan.Histogram{Bits: quantileBits}, nil)
+	o := b.buckets(n, &plan.Histogram{Bits: quantileBits}, when)
 	if !o.valid {
 		return o
 	}
 	c := b.allCells[o.expr.Int]
-	if c.signed {
-		return b.fail(n.Args[0], "%s may be negative, quantiles are of numbers from 0", expr.Print(n.Args[0])).hint("quantiles((u64) %s, …)", expr.Print(n.Args[0]))
-	}
-	t := u64
-	t.Meaning = c.meaning
 	b.expanded = nil
 	for _, q := range list {
-		b.expanded = append(b.expanded, output{"_" + q.name, plan.Expr{Op: plan.OpQuantile, Type: t, Line: b.line, Int: q.millionths, Args: []plan.Expr{o.expr}}})
+		b.expanded = append(b.expanded, output{"_" + q.name, plan.Expr{Op: plan.OpQuantile, Type: c.typ(), Line: b.line, Int: q.millionths, Args: []plan.Expr{o.expr}}})
 	}
 	return value(b.expanded[0].expr)
+}
+
+// literal reports whether n is a number as it is written.
+func literal(n expr.Node) bool {
+	switch n.(type) {
+	case *expr.Fraction, *expr.Number:
+		return true
+	}
+	return false
 }
 
 // quantile is a share of the events.

@@ -60,7 +60,7 @@ func init() {
 		"avg":          {1, 2, (*body).avg},
 		"hist":         {1, 2, (*body).hist},
 		"lhist":        {4, 5, (*body).lhist},
-		"quantiles":    {2, 9, (*body).quantiles},
+		"quantiles":    {2, 10, (*body).quantiles},
 	}
 }
 

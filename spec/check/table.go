@@ -323,7 +323,7 @@ func (c *checker) bounded(e plan.Expr, bodies []*body) plan.Expr {
 		by   string
 	}{{plan.Greatest, "min"}, {plan.Least, "max"}} {
 		for i, one := range c.allCells {
-			if one.kind == bound.kind && !one.signed && slices.Equal(feed(bodies, i), fed) {
+			if one.kind == bound.kind && one.signed == e.Type.Signed && slices.Equal(feed(bodies, i), fed) {
 				limit := plan.Expr{Op: plan.OpCell, Type: e.Type, Line: e.Line, Int: int64(i)}
 				e = plan.Expr{Op: plan.OpBinary, Type: e.Type, Line: e.Line, Name: bound.by, Args: []plan.Expr{e, limit}}
 				break

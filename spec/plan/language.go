@@ -61,7 +61,7 @@ var Functions = map[string]Function{
 	"avg":          {"avg(X[, CONDITION])", false, "aggregate: the mean of X"},
 	"hist":         {"hist(X[, CONDITION])", false, "aggregate: a histogram of X by powers of two"},
 	"lhist":        {"lhist(X, LOW, HIGH, STEP[, CONDITION])", false, "aggregate: a histogram of X by equal steps"},
-	"quantiles":    {"quantiles(X, Q, …)", false, "aggregate: the X that a share Q of the events do not exceed, off by at most 1/32 of it; a column for each Q"},
+	"quantiles":    {"quantiles(X, Q, … [, CONDITION])", false, "aggregate: the X that a share Q of the events do not exceed, off by at most 1/32 of it; a column for each Q"},
 	"kstack":       {"kstack(FRAMES)", true, "the kernel's stack, at most so many functions of it"},
 	"ustack":       {"ustack(FRAMES)", true, "the stack of the running process, at most so many functions of it"},
 	"usym":         {"usym(ADDRESS)", true, "an address of the running process as symbol+offset"},
