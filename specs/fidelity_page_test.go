@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -63,6 +64,18 @@ func (p *peer) catalogued() string {
 	return name(p.spec)
 }
 
+// shown is catalogued with what a variant sets, where that says something outside of a test.
+func (p *peer) shown() string {
+	text := p.catalogued()
+	values := variants[name(p.spec)].values
+	for _, param := range slices.Sorted(maps.Keys(values)) {
+		if !strings.Contains(values[param], "PROGRAMS") {
+			text += " --" + param + " " + values[param]
+		}
+	}
+	return text
+}
+
 func figuresTable(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/fidelity.jsonl")
@@ -84,7 +97,7 @@ func figuresTable(t *testing.T) string {
 			t.Errorf("%s has a peer and no figures", p.spec)
 		}
 		for i, f := range said[p.spec] {
-			spec, tool := p.catalogued(), p.tool()
+			spec, tool := p.shown(), p.tool()
 			if i > 0 {
 				spec, tool, f.Kernel = "", "", ""
 			}
@@ -117,7 +130,7 @@ func differences() string {
 	var b strings.Builder
 	for _, p := range peers {
 		if p.differs != "" {
-			fmt.Fprintf(&b, "- **%s**: %s\n", p.catalogued(), p.differs)
+			fmt.Fprintf(&b, "- **%s**: %s\n", p.shown(), p.differs)
 		}
 	}
 	return b.String()

@@ -3,16 +3,30 @@ package specs_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/specs/workload"
 )
 
-// ext4 returns an image of an empty file system, which is made when it is first asked for.
-func ext4(t testing.TB) string {
+// filesystems are those that fsslower and fsdist follow, with the program that makes an empty
+// one in a file.
+var filesystems = map[string]string{
+	"ext4":  "mke2fs -q -t ext4 -b 4096",
+	"xfs":   "mkfs.xfs -q -s size=4096 --unsupported", // is so small a one
+	"btrfs": "mkfs.btrfs -q --mixed",
+}
+
+// image returns a file with an empty file system, which is made when it is first asked for.
+func image(t testing.TB, kind string) string {
 	t.Helper()
 	building.Lock()
 	defer building.Unlock()
@@ -20,24 +34,28 @@ func ext4(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := filepath.Join(dir, "ext4.image")
+	image := filepath.Join(dir, kind+".image")
 	if _, err := os.Stat(image); err == nil {
 		return image
 	}
-	if _, err := exec.LookPath("mke2fs"); err != nil {
+	words := append(strings.Fields(filesystems[kind]), image)
+	if _, err := exec.LookPath(words[0]); err != nil {
 		missing(t, err)
 	}
-	if out, err := exec.Command("mke2fs", "-q", "-t", "ext4", "-b", "4096", image, "16M").CombinedOutput(); err != nil {
-		t.Fatalf("mke2fs: %v\n%s", err, out)
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 16<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
 	}
 	return image
 }
 
-// onExt4 has a workload run in a directory of a file system of its own.
-func onExt4(t *testing.T, work func(ctx context.Context, dir string) error) func(context.Context) error {
-	image := ext4(t)
+// on has a workload run in a directory of a file system of its own.
+func on(t *testing.T, kind string, work func(ctx context.Context, dir string) error) func(context.Context) error {
+	image := image(t, kind)
 	return func(ctx context.Context) error {
-		dir, end, err := workload.Mount(ctx, image, "ext4")
+		dir, end, err := workload.Mount(ctx, image, kind)
 		if err != nil {
 			return err
 		}
@@ -45,18 +63,30 @@ func onExt4(t *testing.T, work func(ctx context.Context, dir string) error) func
 	}
 }
 
-// TestFilesystem wants each operation of one thread on the files of an ext4 file system, by
-// itself and counted: opening, writing, syncing and reading.
+// TestFilesystem wants each operation of one thread on the files of a file system, by itself
+// and counted: opening, writing, syncing and reading.
 func TestFilesystem(t *testing.T) {
+	for kind := range filesystems {
+		t.Run(kind, func(t *testing.T) { onFilesystem(t, kind) })
+	}
+}
+
+func onFilesystem(t *testing.T, kind string) {
 	const files = 37
+	slower, dist := "fsslower_"+kind, "fsdist_"+kind
+	if kind == "ext4" { // what both follow unless another one is named
+		slower, dist = "fsslower", "fsdist"
+	} else {
+		needsModule(t, kind, variants[slower].needs)
+	}
 	comm := own("filer")
 	var made []workload.File
-	work := onExt4(t, func(ctx context.Context, dir string) (err error) {
+	work := on(t, kind, func(ctx context.Context, dir string) (err error) {
 		made, err = workload.FilesIn(ctx, dir, comm, files)
 		return err
 	})
 	calls := []string{"open", "write", "sync", "read"}
-	records := trace(t, map[string][]string{"comm": {comm}, "over": {"0s"}}, work, "fsslower")[0].records
+	records := trace(t, map[string][]string{"comm": {comm}, "over": {"0s"}}, work, slower)[0].records
 	if len(records) != len(calls)*files {
 		t.Fatalf("fsslower: %d records, want %d", len(records), len(calls)*files)
 	}
@@ -71,7 +101,7 @@ func TestFilesystem(t *testing.T) {
 		}
 	}
 	seen := map[any]int{}
-	for _, r := range trace(t, map[string][]string{"comm": {comm}}, work, "fsdist")[0].records {
+	for _, r := range trace(t, map[string][]string{"comm": {comm}}, work, dist)[0].records {
 		seen[r["call"]] += number(r["calls"])
 		if n := events(t, r["took"]); n != number(r["calls"]) {
 			t.Errorf("fsdist: %d in the histogram of %v", n, r)
@@ -84,12 +114,65 @@ func TestFilesystem(t *testing.T) {
 	}
 }
 
+// TestModuleStruct reads a struct that is a module's: of files whose mode is changed the numbers
+// and sizes.
+func TestModuleStruct(t *testing.T) {
+	needsModule(t, "xfs", variants["xfs_inodes"].needs)
+	var want, got []string
+	work := on(t, "xfs", func(_ context.Context, dir string) error {
+		return named(func() error {
+			for i := range 37 {
+				path := filepath.Join(dir, fmt.Sprintf("file-%d", i))
+				file, err := os.Create(path)
+				if err != nil {
+					return err
+				}
+				_, err = file.Write(make([]byte, 101*i))
+				// The inode has the size of what is on the disk.
+				if err := errors.Join(err, file.Sync(), file.Chmod(0o640), file.Close()); err != nil {
+					return err
+				}
+				var stat unix.Stat_t
+				if err := unix.Stat(path, &stat); err != nil {
+					return err
+				}
+				want = append(want, fmt.Sprint(stat.Ino, " ", 101*i))
+			}
+			return nil
+		})
+	})
+	for _, r := range trace(t, nil, work, "xfs_inodes")[0].records {
+		if r["comm"] == own("caller") {
+			got = append(got, fmt.Sprint(r["number"], " ", r["size"]))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d inodes:\n%q, want %d:\n%q", len(got), got, len(want), want)
+	}
+}
+
+// needsModule skips a test aloud where the kernel tells nothing of a function of a module: here
+// where there is no such module, in guests where none tells its types, before 5.11.
+func needsModule(t *testing.T, module, function string) {
+	t.Helper()
+	k, err := running()
+	if err != nil {
+		t.Skip(err)
+	}
+	if _, err := k.Function(function); err != nil {
+		if os.Getenv("EBGEN_VM") != "" && ktype.CompareReleases(k.Release(), "5.11") >= 0 {
+			t.Fatalf("module %s: %v", module, err)
+		}
+		t.Skipf("module %s: %v", module, err)
+	}
+}
+
 // TestCachestat wants each page that one thread reads, once from the disk and once from the
 // page cache.
 func TestCachestat(t *testing.T) {
 	const pages = 101
 	comm := own("reader")
-	got := trace(t, map[string][]string{"comm": {comm}}, onExt4(t, func(_ context.Context, dir string) error {
+	got := trace(t, map[string][]string{"comm": {comm}}, on(t, "ext4", func(_ context.Context, dir string) error {
 		return workload.CacheReads(dir, comm, pages)
 	}), "cachestat")[0]
 	if accessed, added := sum(got.records, "accessed"), sum(got.records, "added"); accessed != 2*pages || added != pages {
@@ -112,7 +195,7 @@ func TestCachestat(t *testing.T) {
 func TestReadahead(t *testing.T) {
 	const pages, used = 101, 37
 	comm := own("reader")
-	got := trace(t, map[string][]string{"comm": {comm}}, onExt4(t, func(_ context.Context, dir string) error {
+	got := trace(t, map[string][]string{"comm": {comm}}, on(t, "ext4", func(_ context.Context, dir string) error {
 		return workload.ReadAhead(dir, comm, pages, used)
 	}), "readahead")[0]
 	row := one(t, "readahead", got)

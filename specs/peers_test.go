@@ -15,6 +15,7 @@ const guest = "6.1"
 const (
 	buckets2 = `^\s*(\d+)\s+-> \d+\s+:\s+(\d+)\s` // libbpf-tools: 4 -> 7 : 12
 	address  = `([\d.]+|[0-9a-f:]+)`
+	slowFile = `^\S+\s+(\S+)\s+(\d+)\s+([RWOF])\s+(\S+)\s+\S+\s+[\d.]+\s+(\S+)$` // fsslower: 11:15:22 cat 1 R 4096 0 0.04 file
 )
 
 // forms make one text of what a spec and its peer write differently.
@@ -191,11 +192,19 @@ var peers = []peer{
 		sums: []added{{column: "reads", what: "reads", group: 2}, {column: "writes", what: "writes", group: 3}},
 	},
 	{
-		spec: "fsslower", command: "fsslower -t ext4 -m 0 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID over=0s", work: "filesystem",
-		line: `^\S+\s+(\S+)\s+(\d+)\s+([RWOF])\s+(\S+)\s+\S+\s+[\d.]+\s+(\S+)$`, columns: "comm pid operation:call file", only: "COMM", sums: []added{{column: "bytes", what: "bytes", group: 4}},
+		spec: "fsslower", command: "fsslower -t ext4 -m 0 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID over=0s", work: "filesystem ext4",
+		line: slowFile, columns: "comm pid operation:call file", only: "COMM", sums: []added{{column: "bytes", what: "bytes", group: 4}},
 	},
 	{
-		spec: "fsdist", command: "fsdist -t ext4 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID comm=COMM", work: "filesystem",
+		spec: "fsslower_xfs", command: "fsslower -t xfs -m 0 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID over=0s", work: "filesystem xfs",
+		line: slowFile, columns: "comm pid operation:call file", only: "COMM", sums: []added{{column: "bytes", what: "bytes", group: 4}},
+	},
+	{
+		spec: "fsslower_btrfs", command: "fsslower -t btrfs -m 0 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID over=0s", work: "filesystem btrfs",
+		line: slowFile, columns: "comm pid operation:call file", only: "COMM", sums: []added{{column: "bytes", what: "bytes", group: 4}},
+	},
+	{
+		spec: "fsdist", command: "fsdist -t ext4 -p PID", from: "libbpf-tools", kernel: guest, params: "pids=PID comm=COMM", work: "filesystem ext4",
 		line: buckets2, until: `operation = 'getattr'`, hist: "took", unit: 1024, overlap: 0.6,
 		differs: "the peer's fifth histogram, of getattr, is not compared: BCC's ext4dist and ebgen do not have it. Between start and end each of both counts the other's program, which moves times from one bucket to the next on an emulated CPU.",
 	},

@@ -121,7 +121,9 @@ func TestPrograms(t *testing.T) {
 	for name := range programs {
 		t.Run(name, func(t *testing.T) { program(t, name) })
 	}
-	t.Run("ext4", func(t *testing.T) { ext4(t) })
+	for kind := range filesystems {
+		t.Run(kind, func(t *testing.T) { image(t, kind) })
+	}
 }
 
 // process is a program under test that runs.

@@ -147,8 +147,8 @@ var works = map[string]func(ctx context.Context, words []string) (int, error){
 		_, err := workload.SqueezeMemory(ctx, own("caller"), 2)
 		return 0, err
 	},
-	"filesystem": func(ctx context.Context, _ []string) (int, error) {
-		dir, end, err := workload.Mount(ctx, filepath.Join(os.Getenv("EBGEN_PROGRAMS"), "ext4.image"), "ext4")
+	"filesystem": func(ctx context.Context, words []string) (int, error) {
+		dir, end, err := workload.Mount(ctx, filepath.Join(os.Getenv("EBGEN_PROGRAMS"), words[0]+".image"), words[0])
 		if err != nil {
 			return 0, err
 		}
@@ -310,8 +310,8 @@ func startWorker(ctx context.Context, t *testing.T, work string) *worker {
 	if rounds {
 		self = program(t, name)
 	}
-	if work == "filesystem" {
-		ext4(t)
+	if kind, ok := strings.CutPrefix(work, "filesystem "); ok {
+		image(t, kind)
 	}
 	w := &worker{Cmd: exec.CommandContext(ctx, self)}
 	w.Stderr = os.Stderr

@@ -66,14 +66,14 @@ func compress(t *testing.T, open func(io.Writer) (io.WriteCloser, error), data [
 	return b.Bytes()
 }
 
-// fleet is a folder with the types of three kernels, each shipped in another way, and one
+// fleet is a folder with the types of three kernels, one of them a folder, each shipped in another way, and one
 // with three specs.
 func fleet(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	u32, u64 := &btf.Int{Name: "unsigned int", Size: 4}, &btf.Int{Name: "long unsigned int", Size: 8}
 	for name, data := range map[string][]byte{
-		"fleet/7.0.0-a.btf": smallKernel(t, []string{"sk_mark", "sk_new"}, u64, "send_it"),
+		"fleet/7.0.0-a/vmlinux": smallKernel(t, []string{"sk_mark", "sk_new"}, u64, "send_it"),
 		"fleet/6.1.0-b.btf.xz": compress(t, func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) },
 			smallKernel(t, []string{"sk_mark"}, u32, "send_it", "send_old")),
 		"fleet/vmlinux-5.10.0-c.zst": compress(t, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
@@ -177,7 +177,7 @@ func TestCheckFleetCompilesC(t *testing.T) {
 func TestCheckFleetAsJSON(t *testing.T) {
 	t.Chdir(fleet(t))
 	var stdout, stderr bytes.Buffer
-	args := []string{"check", "specs/new.yaml", "specs/either.yaml", "--btf", "fleet/7.0.0-a.btf", "--btf", "fleet/vmlinux-5.10.0-c.zst", "-o", "json"}
+	args := []string{"check", "specs/new.yaml", "specs/either.yaml", "--btf", "fleet/7.0.0-a", "--btf", "fleet/vmlinux-5.10.0-c.zst", "-o", "json"}
 	code := execute(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
 	var rows []row
 	if err := json.Unmarshal(stdout.Bytes(), &rows); err != nil || len(rows) != 2 || len(rows[0].Kernels) != 2 || code != 2 || stderr.Len() > 0 {

@@ -6,14 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/unpack"
 )
 
 // kernels opens the types to compile for: this kernel's, or those of the files that are
-// named, folders with all that is in them, the newest first.
+// named, folders with all kernels in them, the newest first.
 func (m *maker) kernels(names []string) ([]*ktype.Kernel, error) {
 	if len(names) == 0 {
 		k, err := m.kernel()
@@ -39,11 +38,11 @@ func newestFirst(x, y *ktype.Kernel) int {
 	return ktype.CompareReleases(y.Release(), x.Release())
 }
 
-// kernelFiles lists the files that are named, folders with all that is in them.
+// kernelFiles lists the kernels that are named, of folders all that are in them.
 func kernelFiles(names []string) ([]string, error) {
 	var list []string
 	for _, name := range names {
-		paths, err := regularFiles(name)
+		paths, err := kernelsIn(name)
 		if err != nil {
 			return nil, usageError{err}
 		}
@@ -52,44 +51,39 @@ func kernelFiles(names []string) ([]string, error) {
 	return list, nil
 }
 
-// regularFiles lists the files in a folder, or the one that is named.
-func regularFiles(name string) ([]string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{name}, nil
-	}
-	var list []string
-	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
+// kernelsIn lists the files below a folder, and the folders of one kernel and its modules.
+func kernelsIn(folder string) (list []string, err error) {
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && ktype.IsFolder(path):
+			list = append(list, path)
+			return fs.SkipDir
+		case d.Type().IsRegular() || path == folder && !d.IsDir():
 			list = append(list, path)
 		}
-		return err
+		return nil
 	})
 	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("%s holds no file", name)
+		err = fmt.Errorf("%s holds no file", folder)
 	}
 	return list, err
 }
 
-// compressedEndings are those of the names of files that unpack.Decompress opens.
-var compressedEndings = []string{".xz", ".zst", ".lz4"}
-
 // openKernel reads the types of a kernel: raw BTF, an ELF file with it, either of them
-// compressed, or a kernel image of amd64 or arm64.
+// compressed, a kernel image of amd64 or arm64, or a folder with such a file of the kernel and
+// of its modules.
 func openKernel(path string) (*ktype.Kernel, error) {
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := unpack.Types(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	for _, ending := range compressedEndings {
-		path = strings.TrimSuffix(path, ending)
-	}
-	return ktype.Read(path, data)
+	return ktype.OpenBy(path, func(path string) ([]byte, error) {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		data, err := unpack.Types(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return data, nil
+	})
 }

@@ -69,13 +69,23 @@ func (k kernel) btf() ([]byte, error) {
 	if !bytes.HasPrefix(types, []byte(elf.ELFMAG)) {
 		return types, nil
 	}
-	f, err := elf.NewFile(bytes.NewReader(types))
+	if types, err = typeSection(types); err != nil {
+		return nil, fmt.Errorf("%s: %w", k.vmlinux(), err)
+	}
+	return types, nil
+}
+
+var errNoTypes = errors.New("no .BTF section")
+
+// typeSection returns the BTF of an ELF file.
+func typeSection(image []byte) ([]byte, error) {
+	f, err := elf.NewFile(bytes.NewReader(image))
 	if err != nil {
 		return nil, err
 	}
 	section := f.Section(".BTF")
 	if section == nil {
-		return nil, fmt.Errorf("%s: no .BTF section", k.vmlinux())
+		return nil, errNoTypes
 	}
 	return section.Data()
 }

@@ -36,7 +36,8 @@ import (
 // Where a kernel shows its types and its build id (Documentation/ABI/testing/sysfs-kernel-btf).
 const (
 	btfDir    = "/sys/kernel/btf"
-	vmlinux   = btfDir + "/vmlinux"
+	main      = "vmlinux" // the file there that is no module's
+	vmlinux   = btfDir + "/" + main
 	notesFile = "/sys/kernel/notes"
 )
 
@@ -59,7 +60,7 @@ type Kernel struct {
 	arch    string
 	running bool
 	main    image
-	modules []image // of the running kernel, once something was not found in main
+	modules []image // of the running kernel once something was not found in main
 	listed  bool    // whether modules is filled
 	enums   enumIndex
 	tracefs *tracefs.FS // once it was asked for
@@ -124,38 +125,74 @@ func RunningRelease() (string, error) {
 	return unix.ByteSliceToString(name.Release[:]), nil
 }
 
-// Open reads the types of a kernel from a raw BTF file or from an ELF with a .BTF
-// section. The error says what else the file is.
-func Open(path string) (*Kernel, error) {
-	data, err := os.ReadFile(path)
+// Open reads the types of a kernel from a raw BTF file, from an ELF with a .BTF section, or
+// from a folder like /sys/kernel/btf: vmlinux, and files that are named after modules. The
+// error says what else the file is.
+func Open(path string) (*Kernel, error) { return OpenBy(path, os.ReadFile) }
+
+// OpenBy is Open with a reader of files, which may unpack them.
+func OpenBy(path string, read func(path string) ([]byte, error)) (*Kernel, error) {
+	if !IsFolder(path) {
+		return openFile(path, path, read)
+	}
+	k, err := openFile(filepath.Join(path, main), path, read)
 	if err != nil {
 		return nil, err
 	}
-	return Read(path, data)
-}
-
-// Read is Open of a file that has been read. Its name gives the release; data is kept.
-func Read(path string, data []byte) (_ *Kernel, err error) {
-	if bytes.HasPrefix(data, []byte(elf.ELFMAG)) {
-		if data, err = btfSection(data); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		file := filepath.Join(path, e.Name())
+		if e.Name() == main || !e.Type().IsRegular() {
+			continue
 		}
+		data, err := read(file)
+		if err != nil {
+			return nil, err
+		}
+		m, err := module(moduleOf(file), data, k.main)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		k.modules = append(k.modules, m)
 	}
-	raw, err := parseRaw(data, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	spec, err := btf.LoadSplitSpecFromReader(bytes.NewReader(data), nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &Kernel{release: releaseOf(path), main: image{spec: spec, raw: raw}}, nil
+	return k, nil
 }
 
-// releaseOf is the release of the kernel whose types are in a file: its base name without
-// what names of kernels and of BTF begin and end with. vmlinux alone stays what it is.
+// IsFolder reports whether path is a folder with the types of one kernel and its modules.
+func IsFolder(path string) bool {
+	info, err := os.Stat(filepath.Join(path, main))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// openFile reads the types of a kernel without its modules'.
+func openFile(file, release string, read func(path string) ([]byte, error)) (*Kernel, error) {
+	data, err := read(file)
+	if err != nil {
+		return nil, err
+	}
+	m, err := decode(data, image{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &Kernel{release: releaseOf(release), main: m}, nil
+}
+
+// moduleOf is the name of the module whose types are in a file, as the kernel writes it.
+func moduleOf(path string) string {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// releaseOf is the release of the kernel whose types are in a file or folder: its base name
+// without what names of kernels and of BTF begin and end with. vmlinux alone stays what it is.
 func releaseOf(path string) string {
-	name := strings.TrimSuffix(filepath.Base(path), ".btf")
+	name := filepath.Base(path)
+	for _, suffix := range []string{".xz", ".zst", ".lz4", ".btf"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
 	for _, prefix := range []string{"vmlinuz-", "vmlinux-"} {
 		name = strings.TrimPrefix(name, prefix)
 	}
@@ -210,8 +247,11 @@ func (k *Kernel) ID() string {
 	}
 	if k.id == "" {
 		h := sha256.New()
-		h.Write(k.main.raw.types)
-		h.Write(k.main.raw.strings)
+		for _, m := range append([]image{k.main}, k.modules...) {
+			h.Write([]byte(m.module))
+			h.Write(m.raw.types)
+			h.Write(m.raw.strings)
+		}
 		k.id = hex.EncodeToString(h.Sum(nil))
 	}
 	return k.id
@@ -257,7 +297,7 @@ func loadModules(base image) []image {
 	}
 	var modules []image
 	for _, e := range entries {
-		if e.Name() == "vmlinux" {
+		if e.Name() == main {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(btfDir, e.Name()))
@@ -275,15 +315,23 @@ func loadModules(base image) []image {
 
 // module decodes the split BTF of one module on top of its kernel's.
 func module(name string, data []byte, base image) (image, error) {
-	raw, err := parseRaw(data, base.raw)
-	if err != nil {
+	m, err := decode(data, base)
+	m.module = name
+	return m, err
+}
+
+// decode reads a blob, or an ELF file that holds one; base is what a module's goes on from.
+func decode(data []byte, base image) (m image, err error) {
+	if bytes.HasPrefix(data, []byte(elf.ELFMAG)) {
+		if data, err = btfSection(data); err != nil {
+			return image{}, err
+		}
+	}
+	if m.raw, err = parseRaw(data, base.raw); err != nil {
 		return image{}, err
 	}
-	spec, err := btf.LoadSplitSpecFromReader(bytes.NewReader(data), base.spec)
-	if err != nil {
-		return image{}, err
-	}
-	return image{module: name, spec: spec, raw: raw}, nil
+	m.spec, err = btf.LoadSplitSpecFromReader(bytes.NewReader(data), base.spec)
+	return m, err
 }
 
 // named returns every type called name: the kernel's, or else those of the first

@@ -3,6 +3,10 @@ package ktype
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
@@ -78,13 +82,21 @@ func moduleBTF(t *testing.T, base *Kernel) []byte {
 	return append(append(header, types.Bytes()...), names...)
 }
 
+// TestModule opens a folder like /sys/kernel/btf.
 func TestModule(t *testing.T) {
-	k := fixture(t)
-	m, err := module("nf_tables", moduleBTF(t, k), k.main)
+	folder := filepath.Join(t.TempDir(), "6.6.6-modules")
+	alone := fixture(t)
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(filepath.Join(folder, "vmlinux"), marshal(t, fixtureTypes()...), 0o600),
+		os.WriteFile(filepath.Join(folder, "nf-tables.btf"), moduleBTF(t, alone), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	k, err := Open(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.running, k.listed, k.modules = true, true, []image{m}
+	if k.Release() != "6.6.6-modules" || k.ID() == alone.ID() {
+		t.Errorf("release %q, and the id of a kernel without modules: %v", k.Release(), k.ID() == alone.ID())
+	}
 	sig, err := k.Function("nf_hook_slow")
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +112,12 @@ func TestModule(t *testing.T) {
 	}
 	if got := k.NearestFunctions("nf_hook_slwo"); len(got) != 1 || got[0] != "nf_hook_slow" {
 		t.Errorf("nearest %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "wrong"), []byte("no BTF"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(folder); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(folder, "wrong")+": ") {
+		t.Errorf("a file that holds no types: %v", err)
 	}
 }
 
