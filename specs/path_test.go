@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -147,14 +150,87 @@ func TestPaths(t *testing.T) {
 		if f.within != "" && r["within"] != f.within {
 			t.Errorf("%q within its file system is %q, want %q", f.path, r["within"], f.within)
 		}
-		short, _ := r["ending"].(string)
-		if rest, cut := strings.CutPrefix(short, "…"); cut {
-			if !strings.HasSuffix(f.path, rest) || len(short) != 31 {
-				t.Errorf("the end of %q is %q, of %d bytes", f.path, short, len(short))
-			}
-		} else if short != f.path || len(short) > 31 {
-			t.Errorf("%q in 32 bytes is %q", f.path, short)
+		endOf(t, f.path, r["ending"], 32)
+	}
+}
+
+// endOf wants a path in so many bytes, one of them a NUL: whole, or its end behind an ellipsis.
+func endOf(t *testing.T, path string, shown any, size int) {
+	t.Helper()
+	short, _ := shown.(string)
+	rest, cut := strings.CutPrefix(short, "…")
+	if cut && (!strings.HasSuffix(path, rest) || len(short) != size-1) || !cut && (short != path || len(short) > size-1) {
+		t.Errorf("%q in %d bytes is %q", path, size, short)
+	}
+}
+
+// TestCgroupPaths starts programs in cgroups at all depths, with the longest names, and compares
+// their paths with what the kernel says of them in /proc.
+func TestCgroupPaths(t *testing.T) {
+	root := t.TempDir()
+	if err := unix.Mount("none", root, "cgroup2", 0, ""); err != nil {
+		t.Skipf("mount cgroup2: %v", err)
+	}
+	made := []string{root}
+	t.Cleanup(func() {
+		var err error
+		for i := len(made) - 1; i > 0; i-- {
+			err = errors.Join(err, os.Remove(made[i]))
 		}
+		if err := errors.Join(err, unix.Unmount(root, 0)); err != nil {
+			t.Error(err)
+		}
+	})
+	top := fmt.Sprintf("/ebgen-%d", os.Getpid())
+	long := "/" + strings.Repeat("n", 255)
+	var want []map[string]string
+	start := func(path string) error {
+		at := root
+		for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+			at = filepath.Join(at, name)
+			if err := os.Mkdir(at, 0o755); err == nil {
+				made = append(made, at)
+			} else if !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+		}
+		dir, err := os.Open(root + path)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		var stat unix.Stat_t
+		if err := unix.Fstat(int(dir.Fd()), &stat); err != nil {
+			return err
+		}
+		c := exec.Command("/bin/cat", "/proc/self/cgroup")
+		c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+		out, err := c.Output()
+		_, says, _ := strings.Cut("\n"+string(out), "\n0::")
+		says, _, _ = strings.Cut(says, "\n")
+		want = append(want, map[string]string{"path": says, "id": strconv.FormatUint(stat.Ino, 10)})
+		if err == nil && says != path {
+			err = fmt.Errorf("a program in %s is in %s, says the kernel", path, says)
+		}
+		return err
+	}
+	got := trace(t, map[string][]string{"process": {strconv.Itoa(os.Getpid())}}, func(context.Context) error {
+		var err error
+		for _, path := range []string{"/", top, top + "/a b/日本", top + strings.Repeat("/d", 37), top + long, top + strings.Repeat(long, 8)} {
+			err = errors.Join(err, start(path))
+		}
+		return err
+	}, "cgroup_paths")[0]
+	if len(got.records) != len(want) {
+		t.Fatalf("%d records, want %d: %v", len(got.records), len(want), got.records)
+	}
+	for i, r := range got.records {
+		path := want[i]["path"]
+		if text(r["id"]) != want[i]["id"] || r["whole"] != path {
+			t.Errorf("cgroup %v at %q, want %v", r["id"], r["whole"], want[i])
+		}
+		endOf(t, path, r["path"], 256)
+		endOf(t, path, r["ending"], 32)
 	}
 }
 

@@ -43,7 +43,7 @@ var (
 		"count_one", "EEXIST", "EFAULT", "ENOENT", "EOPNOTSUPP", "TALLY", "failed", "missing", "DYNAMIC",
 		"be16_to_cpu", "be32_to_cpu", "be64_to_cpu",
 		"div_u64", "mod_u64", "magnitude", "div_s64", "mod_s64", "min_u64", "max_u64", "min_s64", "max_s64", "log2_u64",
-		"same_text", "same_as_param", "starts_with_param", "path_put", "path_start", "path_step", "path_alone", "path_of", "path_of_path", "path_of_file", "path_of_dentry", "READ_COMM", "parent_tgid", "function_hit", "function_name",
+		"same_text", "same_as_param", "starts_with_param", "path_put", "path_start", "path_step", "path_alone", "path_end", "path_of", "kernfs_step", "path_of_kernfs_node", "path_of_cgroup", "path_of_path", "path_of_file", "path_of_dentry", "READ_COMM", "parent_tgid", "function_hit", "function_name",
 		"ip_of_be32", "read_ip4", "read_ip4_user", "same_ip", "ip_listed",
 		"AF_INET", "AF_INET6", "sock_family", "flow_saddr", "flow_daddr", "flow_sport", "flow_dport", "flow_of", "ETH_P_IP", "ETH_P_IPV6", "packet_flow",
 		"socket_inode", "sock_tracked", "owner_of", "owner_note", "file_socket",

@@ -211,9 +211,26 @@ func (b *body) pathOf(to string, e *plan.Expr) string {
 		name = "s->" + b.scratchStruct("walk", b.use("path_walk"))
 		b.locals[walk] = name
 	}
-	of := e.Args[0].Type.Name // file, path or dentry
+	of := e.Args[0].Type.Name // file, path, dentry, cgroup or kernfs_node
 	from := cast(b.scalar(&e.Args[0]), ctype{name: "const " + b.tag(of, false) + " *"})
-	return fmt.Sprintf("%s(&%s, %s, sizeof(%s))", b.use("path_of_"+of), name, from.text, to)
+	parent := ""
+	if of == "cgroup" || of == "kernfs_node" {
+		parent = fmt.Sprintf("%s((const %s *)NULL, %s, FIELD_BYTE_OFFSET), ", b.use("FIELD"), b.tag("kernfs_node", false), b.kernfsParent())
+	}
+	return fmt.Sprintf("%s(&%s, %s, %ssizeof(%s))", b.use("path_of_"+of), name, from.text, parent, to)
+}
+
+// kernfsParent is the member of a struct kernfs_node that leads to its parent, which was renamed
+// in Linux 6.15: the one that the kernel has.
+func (b *body) kernfsParent() string {
+	for _, s := range b.printer.plan.Structs {
+		for _, m := range s.Members {
+			if s.Name == "kernfs_node" && (m.Name == "parent" || m.Name == "__parent") {
+				return m.Name
+			}
+		}
+	}
+	panic(fail("line %d: a struct kernfs_node without a parent", b.line))
 }
 
 // storeAddress makes an IP address of 4 or 16 bytes.

@@ -95,8 +95,14 @@ func (b *body) use(o operand) {
 
 // need notes a function or builtin whose C reads kernel structs.
 func (b *body) need(name string) {
-	if !slices.Contains(b.needs, name) {
-		b.needs = append(b.needs, name)
+	if slices.Contains(b.needs, name) {
+		return
+	}
+	b.needs = append(b.needs, name)
+	for _, m := range plan.Needs[name] {
+		if t, err := b.kernel.Named(m.Keyword, m.Tag); err == nil && !t.Has(strings.Split(m.Path, ".")) {
+			b.note(plan.Fact{Struct: m.Tag, Union: t.Union, Lacks: m.Path})
+		}
 	}
 }
 

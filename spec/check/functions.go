@@ -89,7 +89,7 @@ func (b *body) call(n *expr.Call) operand {
 	if len(n.Args) < f.least || len(n.Args) > f.most {
 		return b.fail(n, "%s takes %s, got %d", n.Func, arguments(f.least, f.most), len(n.Args)).hint("%s: %s", plan.Functions[n.Func].Usage, plan.Functions[n.Func].Help)
 	}
-	if n.Func != "flow" { // which says itself what it needs
+	if n.Func != "flow" && n.Func != "path" { // which say themselves what they need
 		b.need(n.Func)
 	}
 	return f.infer(b, n)
@@ -97,7 +97,7 @@ func (b *body) call(n *expr.Call) operand {
 
 // later names what the design promises and this version does not have.
 var later = map[string]string{
-	"join": "", "cgroup_path": "",
+	"join": "",
 }
 
 func arguments(least, most int) string {
@@ -294,8 +294,8 @@ func (b *body) ip(n *expr.Call) operand {
 	return wrong()
 }
 
-// pathTypes are the structs that say where a file is.
-var pathTypes = map[string]bool{"file": true, "path": true, "dentry": true}
+// pathTypes are the structs that say where a file or a cgroup is, and what is read of them.
+var pathTypes = map[string]string{"file": "path", "path": "path", "dentry": "path", "cgroup": "path of a cgroup", "kernfs_node": "path of a cgroup"}
 
 // path is the path of a file.
 func (b *body) path(n *expr.Call) operand {
@@ -313,7 +313,7 @@ func (b *body) path(n *expr.Call) operand {
 	if !o.valid {
 		return o
 	}
-	if o.place && o.kind.Kind == ktype.Struct && pathTypes[o.kind.Name] {
+	if o.place && o.kind.Kind == ktype.Struct && pathTypes[o.kind.Name] != "" {
 		o = b.address(o)
 	} else {
 		o = b.read(o)
@@ -321,13 +321,14 @@ func (b *body) path(n *expr.Call) operand {
 	if !o.valid {
 		return o
 	}
-	if o.expr.Type.Kind != plan.Pointer || o.expr.Type.User || !pathTypes[o.elem.Name] {
-		f := b.fail(n.Args[0], "path wants a struct file *, path * or dentry *, %s is %s", expr.Print(n.Args[0]), describe(o))
+	if o.expr.Type.Kind != plan.Pointer || o.expr.Type.User || pathTypes[o.elem.Name] == "" {
+		f := b.fail(n.Args[0], "path wants a struct file *, path *, dentry * or cgroup *, %s is %s", expr.Print(n.Args[0]), describe(o))
 		if o.expr.Type.Kind == plan.Pointer && o.elem.Kind == ktype.Void {
 			return f.hint("path((struct file *) %s)", expr.Print(n.Args[0]))
 		}
 		return f
 	}
+	b.need(pathTypes[o.elem.Name])
 	return b.called("path", plan.Type{Kind: plan.String, Size: capacity}, o.expr)
 }
 

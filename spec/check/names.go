@@ -49,6 +49,8 @@ func (b *body) name(n *expr.Ident) operand {
 		}
 	case "probe":
 		return b.constantText(b.probe.Name)
+	case "cgroup_path":
+		return b.cgroupPath(n)
 	}
 	if builtin, ok := plan.Builtins[n.Name]; ok {
 		o := value(plan.Expr{Op: plan.OpBuiltin, Type: builtin.Type, Line: b.line, Name: n.Name})
@@ -89,6 +91,18 @@ func (b *body) name(n *expr.Ident) operand {
 		return f.hint("did you mean %s?", source.OrList(near))
 	}
 	return f
+}
+
+// cgroupPath is the path of the running task's cgroup.
+func (b *body) cgroupPath(n *expr.Ident) operand {
+	if _, err := b.kernel.Named("struct", "cgroup"); err != nil {
+		return b.fail(n, "this kernel has no cgroups: %v", err)
+	}
+	of := expr.Node(&expr.Ident{At: n.At, Name: "curtask"})
+	for _, name := range []string{"cgroups", "dfl_cgrp"} {
+		of = &expr.Member{At: n.At, X: of, Name: name, NameAt: n.At}
+	}
+	return b.infer(&expr.Call{At: n.At, Func: "path", FuncAt: n.At, Args: []expr.Node{of}})
 }
 
 // named is a kernel constant, kept by name so that the C reads as the spec does.

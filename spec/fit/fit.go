@@ -265,30 +265,11 @@ func facts(p *plan.Plan, k *ktype.Kernel) (reasons []string) {
 			reasons = append(reasons, err.Error())
 		case f.Size != 0 && err == nil && t.Size != f.Size:
 			reasons = append(reasons, fmt.Sprintf("%s %s has %d bytes there, not %d", keyword, f.Struct, t.Size, f.Size))
-		case f.Lacks != "" && err == nil && has(t, strings.Split(f.Lacks, ".")):
+		case f.Lacks != "" && err == nil && t.Has(strings.Split(f.Lacks, ".")):
 			reasons = append(reasons, fmt.Sprintf("%s %s has %s there, which was not known", keyword, f.Struct, f.Lacks))
 		}
 	}
 	return reasons
-}
-
-// has reports whether a type has a path of members.
-func has(t ktype.Type, path []string) bool {
-	for _, name := range path {
-		if name == plan.AnyElement {
-			if t.Kind != ktype.Array {
-				return false
-			}
-			t = t.Elem()
-			continue
-		}
-		m, err := t.Member(name)
-		if err != nil {
-			return false
-		}
-		t = m.Type
-	}
-	return true
 }
 
 // constants holds the numbers that names stand for against the kernel's.

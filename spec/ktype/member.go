@@ -77,6 +77,22 @@ func (t Type) complete() Type {
 	return found
 }
 
+// Has reports whether a struct or union has a path of members; "[]" is any element of an array.
+func (t Type) Has(path []string) bool {
+	for _, name := range path {
+		if name == "[]" && t.Kind == Array {
+			t = t.Elem()
+			continue
+		}
+		m, err := t.Member(name)
+		if err != nil {
+			return false
+		}
+		t = m.Type
+	}
+	return true
+}
+
 // Member finds a member of a struct or union by name, those of anonymous members
 // included. The error is a *NoMember when the struct has other members.
 func (t Type) Member(name string) (Member, error) {

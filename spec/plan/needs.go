@@ -53,6 +53,12 @@ var Needs = map[string][]MemberPath{
 		{"struct", "mount", "mnt_parent", "struct mount *"},
 		{"struct", "mount", "mnt_mountpoint", "struct dentry *"},
 	},
+	"path of a cgroup": {
+		{"struct", "cgroup", "kn", "struct kernfs_node *"},
+		{"struct", "kernfs_node", "name", "const char *"},
+		{"struct", "kernfs_node", "parent", "struct kernfs_node *"},
+		{"struct", "kernfs_node", "__parent", "struct kernfs_node *"}, // Linux 6.15
+	},
 	"owner": {
 		{"struct", "sock", "__sk_common.skc_family", "unsigned short"},
 		{"struct", "sock", "__sk_common.skc_state", "volatile unsigned char"},

@@ -24,7 +24,7 @@ var Reserved = func() map[string]bool {
 		be16_to_cpu be32_to_cpu be64_to_cpu count_one div_s64 div_u64 failed failure file_socket flow flow_daddr flow_dport
 		flow_of flow_saddr flow_sport ip_addr ip_listed ip_of_be32 ip_prefix log2_u64 magnitude max_s64 max_u64 min_s64
 		min_u64 missing mod_s64 mod_u64 over_rate owner owner_created owner_destroyed owner_entry owner_grafted owner_note
-		owner_of owner_returned owner_swept parent_tgid path_alone path_of path_of_dentry path_of_file
+		owner_of owner_returned owner_swept parent_tgid kernfs_step path_alone path_end path_of path_of_cgroup path_of_dentry path_of_file path_of_kernfs_node
 		path_of_path path_put path_start path_step path_walk read_ip4 read_ip4_user register registers same_as_param same_ip
 		same_text sock_family sock_tracked socket_inode starts_with_param event
 		functions function_hit function_name go_registers EOPNOTSUPP usdt_argument_0 usdt_argument_1 usdt_argument_2
