@@ -72,7 +72,8 @@ func (s *Stack) Frames(id uint64) ([]stack.Frame, bool) {
 }
 
 // AppendName appends what a frame is called where frames of one name are put together:
-// its function, or of one without a name the file that it lies in, "[libc.so.6]". As in
+// its function, or of one without a name the file that it lies in, "[libc.so.6]". In a process
+// of which nothing is known it is its address, so that different stacks stay different. As in
 // every folded stack, ";" parts frames and becomes ":" within one.
 func AppendName(dst []byte, f *stack.Frame) []byte {
 	start := len(dst)
@@ -84,7 +85,7 @@ func AppendName(dst []byte, f *stack.Frame) []byte {
 	case f.Kernel:
 		dst = append(dst, "[kernel]"...)
 	default:
-		dst = append(dst, "[unknown]"...)
+		dst = appendHex(dst, f.Address)
 	}
 	for i := start; i < len(dst); i++ {
 		if dst[i] == ';' {

@@ -46,7 +46,8 @@ func TestFrames(t *testing.T) {
 		{stack.Frame{Name: "main", Offset: 0, Module: "/usr/bin/x", File: "/src/a/x.c", Line: 12}, "main+0x0 [x] x.c:12", "main"},
 		{stack.Frame{Name: "push<T>", Module: "/usr/bin/x", File: "vec.rs", Line: 3, Inlined: true}, "push<T> [x] vec.rs:3 (inlined)", "push<T>"},
 		{stack.Frame{Module: "/lib/libc.so.6", Address: 0x7f01}, "0x7f01 [libc.so.6]", "[libc.so.6]"},
-		{stack.Frame{Address: 0x7f01}, "0x7f01", "[unknown]"},
+		{stack.Frame{Address: 0x7f01}, "0x7f01", "0x7f01"},
+		{stack.Frame{Module: "anon", Address: 0x7f01}, "0x7f01 [anon]", "[anon]"},
 		{stack.Frame{Address: 0xffffffff81000000, Kernel: true}, "0xffffffff81000000", "[kernel]"},
 		{stack.Frame{Name: "\x1b[2J", File: "\n"}, `\x1b[2J+0x0 \x0a`, `\x1b[2J`},
 	} {

@@ -22,7 +22,7 @@ type Space struct {
 type Frame struct {
 	Name    string // demangled; "" when it is not known
 	Offset  uint64 // bytes from the start of the function to Address
-	Module  string // path of the binary or name of the kernel module; "" for the kernel itself and for code that no file holds
+	Module  string // path of the binary or name of the kernel module; "" for the kernel itself, a JIT's functions and all of a process that was gone at once; "anon" and "unknown" for what has no name and is in no file, or not mapped
 	Address uint64 // as the stack has it: of the instruction after the call, but for the innermost frame
 	File    string // of the source, "" when it is not known
 	Line    int    // in File, 0 when it is not known

@@ -129,6 +129,33 @@ func TestSymbolTables(t *testing.T) {
 	}
 }
 
+// A function that does not say where it ends reaches to the next one, or not far.
+func TestUnsized(t *testing.T) {
+	dir := t.TempDir()
+	source, path := filepath.Join(dir, "unsized.s"), filepath.Join(dir, "unsized")
+	const text = ".text\n.globl first\n.type first,@function\nfirst: .skip 64, 0x90\n.globl second\nsecond: .skip 100, 0x90\n" +
+		".globl sized\n.type sized,@function\nsized: .skip 16, 0x90\n.size sized, 16\n.skip 64, 0x90\n.globl last\nlast: .skip 8192, 0x90\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "gcc", "-nostdlib", "-static", "-Wl,-e,first", "-o", path, source)
+	where, m := codeOf(t, path), opened(t, path, dir)
+	start := where["first"][0]
+	for _, c := range []struct {
+		at   uint64
+		name string
+		in   uint64
+	}{{0, "first", 0}, {63, "first", 63}, {64, "second", 0}, {163, "second", 99}, {164, "sized", 0}, {179, "sized", 15}, {180, "", 0}, {243, "", 0}, {244, "last", 0}, {244 + 4095, "last", 4095}, {244 + 4096, "", 0}} {
+		if c.name == "" {
+			if got := m.Append(nil, start+c.at, 0); len(got) > 0 && got[0].Name != "" {
+				t.Errorf("+%d is %+v, want no name", c.at, got)
+			}
+			continue
+		}
+		only(t, m, start+c.at, 0, c.name, c.in)
+	}
+}
+
 // Of what was stripped, a static function's name is nowhere else.
 func TestStripped(t *testing.T) {
 	for _, c := range []struct {

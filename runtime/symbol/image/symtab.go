@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // Which of several functions at one address is the one to name: bits of entry.order.
@@ -100,19 +101,31 @@ func codeSymbol(from *elf.File, s *elf.Sym64) (order uint32, ok bool) {
 	return 0, false
 }
 
+// mostUnsized is how far a function reaches that does not say where it ends, in bytes. What lies
+// farther from it is more likely one that the table does not have.
+const mostUnsized = 4096
+
 // closeGaps gives the functions that do not say where they end, such as _start and what is
-// written in assembly, the room up to the end of their section. Others that lie there are
-// better.
+// written in assembly, the room up to the next one of their section.
 func (m *Image) closeGaps(from *elf.File, first int) {
-	for i := first; i < len(m.entries); i++ {
-		e := &m.entries[i]
+	entries := m.entries[first:]
+	var starts []uint64
+	for i := range entries {
+		starts = append(starts, entries[i].start)
+	}
+	slices.Sort(starts)
+	for i := range entries {
+		e := &entries[i]
 		if e.order&sized != 0 {
 			continue
 		}
 		for _, s := range from.Sections {
 			if s.Flags&elf.SHF_EXECINSTR != 0 && s.Addr <= e.start && e.start-s.Addr < s.Size {
-				e.size = uint32(min(s.Addr+s.Size-e.start, math.MaxUint32))
+				e.size = uint32(min(s.Addr+s.Size-e.start, mostUnsized))
 			}
+		}
+		if next, _ := slices.BinarySearch(starts, e.start+1); next < len(starts) {
+			e.size = uint32(min(uint64(e.size), starts[next]-e.start))
 		}
 	}
 }

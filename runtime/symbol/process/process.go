@@ -43,6 +43,7 @@ type Table struct {
 	roots   map[rootKey]*handle
 	kept    int // descriptors
 	crowded int // files that were not kept open
+	early   int // spaces that nothing could be read of
 
 	revisits chan *space
 	closing  chan struct{}
@@ -215,7 +216,15 @@ func (t *Table) Frames(dst []stack.Frame, key stack.Space, addr uint64, returned
 	if m := t.in(s, addr-back); m != nil {
 		at = *m
 	}
+	known := len(s.code) > 0
+	early := s.gone && !known && !s.missed
+	s.missed = s.missed || early
 	s.mu.Unlock()
+	if early {
+		t.mu.Lock()
+		t.early++
+		t.mu.Unlock()
+	}
 
 	begin := len(dst)
 	if at.file != nil {
@@ -227,14 +236,28 @@ func (t *Table) Frames(dst []stack.Frame, key stack.Space, addr uint64, returned
 			at.from = origin{} // no file holds it
 		}
 	}
+	module := at.from.module()
 	if len(dst) == begin {
 		dst = append(dst, stack.Frame{})
+		switch {
+		case module != "" || !known:
+		case at.end > 0:
+			module = anonymous
+		default:
+			module = nowhere
+		}
 	}
 	for i := begin; i < len(dst); i++ {
-		dst[i].Address, dst[i].Module = addr, at.from.module()
+		dst[i].Address, dst[i].Module = addr, module
 	}
 	return dst
 }
+
+// What stands for the module of an address without a name, in a process whose mappings are known.
+const (
+	anonymous = "anon"    // code that no file holds: a JIT has made it
+	nowhere   = "unknown" // no code: what was walked was no frame pointer
+)
 
 // keep reports whether one descriptor more may be kept, and counts it.
 func (t *Table) keep() bool {
@@ -363,6 +386,9 @@ func (t *Table) Err() error {
 	if t.crowded > 0 {
 		failures = append(failures, fmt.Errorf("%d files of processes were not kept open, whose functions have no names: "+
 			"this process may have %d descriptors for them (ulimit -n allows twice as many)", t.crowded, t.limits.descriptors))
+	}
+	if t.early > 0 {
+		failures = append(failures, fmt.Errorf("%d processes ended before their files were opened: the functions on their stacks are addresses", t.early))
 	}
 	var broken []string
 	for _, f := range t.files {

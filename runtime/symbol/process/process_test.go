@@ -115,6 +115,16 @@ func named(t testing.TB, tab *Table, s stack.Space, addr uint64, name, module st
 	}
 }
 
+// tooLate wants so many processes to have been met when they were gone.
+func tooLate(t *testing.T, tab *Table, n int) {
+	t.Helper()
+	want := fmt.Sprintf("%d processes ended before their files were opened: the functions on their stacks are addresses", n)
+	if err := tab.Err(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	tab.early = 0
+}
+
 // The process is dead and its program removed when the names are asked for.
 func TestDead(t *testing.T) {
 	for _, flags := range [][]string{{}, {"-static", "-no-pie"}, {"-static-pie"}} {
@@ -132,11 +142,16 @@ func TestDead(t *testing.T) {
 		if len(got) != 2 || got[1].Name != "told" || got[1].Offset != 5 || got[1].Address != addr+5 {
 			t.Errorf("%+v", got)
 		}
-		named(t, tab, key, 0x1000, "", "")
-		// One that nobody looked at in time has no names.
+		named(t, tab, key, 0x1000, "", nowhere)
+		if err := tab.Err(); err != nil {
+			t.Error(err)
+		}
+		// One that nobody looked at in time has no names, and is told of once.
 		late := key
 		late.Exec++
 		named(t, tab, late, addr, "", "")
+		named(t, tab, late, addr+1, "", "")
+		tooLate(t, tab, 1)
 	}
 }
 
@@ -152,6 +167,7 @@ func TestAnotherProcess(t *testing.T) {
 	named(t, tab, key, addr, "", "")
 	key.Started += clockTick
 	named(t, tab, key, addr, "told", path)
+	tooLate(t, tab, 2)
 }
 
 // After exec the same process has other mappings, at other addresses.
@@ -181,6 +197,7 @@ func TestExec(t *testing.T) {
 		}
 		before.Exec = 0 // asked for when what followed it is known
 		named(t, tab, before, second, "", "")
+		tooLate(t, tab, map[bool]int{false: 1, true: 2}[late])
 	}
 }
 
@@ -245,7 +262,7 @@ func TestPerfMap(t *testing.T) {
 	p, tab := start(t, exec.Command(path)), table(t)
 	addr, key := p.tell("m"), p.space(1)
 	tab.Met(key)
-	named(t, tab, key, addr, "", "")
+	named(t, tab, key, addr, "", anonymous)
 	perf := fmt.Sprintf("/tmp/perf-%d.map", p.Process.Pid)
 	writePerfMap(t, perf, fmt.Sprintf("%x 40 JS:first a.js:1:2\n", addr))
 	named(t, tab, key, addr+1, "JS:first a.js:1:2", "")
@@ -260,7 +277,7 @@ func TestPerfMap(t *testing.T) {
 	if len(got) != 1 || got[0].Name != "JS:first a.js:1:2" || got[0].Offset != 0x40 {
 		t.Errorf("behind a call: %+v", got)
 	}
-	named(t, tab, key, addr+0x80, "", "")
+	named(t, tab, key, addr+0x80, "", anonymous)
 }
 
 // Anybody may write into /tmp; only what the process's own user or root wrote is believed.
@@ -277,7 +294,7 @@ func TestForeignPerfMap(t *testing.T) {
 	if err := os.Chown(perf, 12345, 12345); err != nil {
 		t.Fatal(err)
 	}
-	named(t, tab, key, addr, "", "")
+	named(t, tab, key, addr, "", anonymous)
 	if err := os.Chown(perf, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type space struct {
 	mu      sync.Mutex
 	visited time.Time // last, zero for never
 	gone    bool      // nothing more will be read
+	missed  bool      // it was gone before anything was read, and counted
 	code    []mapping
 	mark    uint64  // end of its stack, which exec puts elsewhere
 	text    uint64  // hash of /proc/PID/maps
