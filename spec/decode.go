@@ -284,7 +284,8 @@ func (r *reader) inner(e entry, key Key) (section, bool) {
 		return s, false
 	}
 	short, _ := findKey(key.Holds, key.Short)
-	if !r.allowed(one, short) {
+	one, ok := r.allowed(one, short)
+	if !ok {
 		return s, false
 	}
 	s.entries[key.Short] = entry{key: e.key, value: e.value, read: &one}
@@ -384,10 +385,9 @@ func (r *reader) scalar(node ast.Node, key Key, at Scalar) Scalar {
 	case ok && strings.TrimSpace(s.Value) == "" && !(key.Empty && (s.Kind == SingleQuoted || s.Kind == DoubleQuoted)):
 		r.fail(s.Span(), "", "%q has no value", at.Value)
 		return Scalar{}
-	case ok && r.allowed(s, key):
-		return s
 	case ok:
-		return Scalar{}
+		s, _ = r.allowed(s, key)
+		return s
 	case isEmpty(node):
 		r.empty(at)
 		return Scalar{}
@@ -404,20 +404,25 @@ func (r *reader) scalar(node ast.Node, key Key, at Scalar) Scalar {
 	return s
 }
 
-// allowed reports whether s is one of the values that key allows, and complains when
-// it is not.
-func (r *reader) allowed(s Scalar, key Key) bool {
+// allowed is s when it is one of the values that key allows. It complains of another one, and
+// gives the one that was meant, so that nothing is said of what would follow from the mistake,
+// or none.
+func (r *reader) allowed(s Scalar, key Key) (Scalar, bool) {
 	if key.Values == nil || slices.Contains(key.Values, s.Value) {
-		return true
+		return s, true
 	}
 	if slices.Contains(later[key.Level], s.Value) {
 		r.fail(s.Span(), "", "this ebgen does not have %s %q yet", key.Level, s.Value)
-		return false
+		return Scalar{}, false
 	}
-	hint := fmt.Sprintf("it is one of: %s", strings.Join(key.Values, ", "))
-	if near := nearest(s.Value, key.Values); near != "" {
+	hint, near := fmt.Sprintf("it is one of: %s", strings.Join(key.Values, ", ")), nearest(s.Value, key.Values)
+	if near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	r.fail(s.Span(), hint, "%s has no %s %q", key.Level, key.Name, s.Value)
-	return false
+	if near == "" {
+		return Scalar{}, false
+	}
+	s.Value = near
+	return s, true
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -336,7 +337,7 @@ func (b *body) typeName(n expr.TypeName) (ktype.Type, *ktype.Enum, bool) {
 		f := b.fail(n, "%v", err)
 		var missing *ktype.NotFound
 		if errors.As(err, &missing) {
-			if near := ktype.Nearest(n.Name, ktype.Aliases()); n.Keyword == "" && len(near) > 0 {
+			if near := nearestDisplay(n.Name); n.Keyword == "" && len(near) > 0 {
 				f.hintList(near)
 			} else {
 				f.hintList(missing.Nearest())
@@ -352,6 +353,15 @@ func (b *body) typeName(n expr.TypeName) (ktype.Type, *ktype.Enum, bool) {
 		t = ktype.PointerTo(t)
 	}
 	return t, e, true
+}
+
+// nearestDisplay lists the families that a wrong name is like, or the beginning of.
+func nearestDisplay(wrong string) []string {
+	known := append(ktype.Aliases(), ktype.Families()...)
+	if near := ktype.Nearest(wrong, known); len(near) > 0 {
+		return near
+	}
+	return slices.DeleteFunc(known, func(name string) bool { return !strings.HasPrefix(name, wrong) })
 }
 
 func typeText(n expr.TypeName) string {

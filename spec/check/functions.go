@@ -81,6 +81,9 @@ func (b *body) call(n *expr.Call) operand {
 		if hint, ok := foreignFunctions[n.Func]; ok {
 			return o.hint("%s", hint)
 		}
+		if _, ok := plan.Builtins[n.Func]; ok {
+			return o.hint("%s, without parentheses", n.Func)
+		}
 		if near := ktype.Nearest(n.Func, known); len(near) > 0 {
 			return o.hint("did you mean %s?", source.OrList(near))
 		}

@@ -145,7 +145,11 @@ func (b *body) nearestName(wrong string) []string {
 	if near := ktype.Nearest(wrong, known); len(near) > 0 {
 		return near
 	}
-	return b.kernel.NearestConstants(wrong)
+	near := b.kernel.NearestConstants(wrong)
+	if strings.ToLower(wrong) == wrong { // is hardly meant for one, unless it is one but for that
+		near = slices.DeleteFunc(near, func(name string) bool { return !strings.EqualFold(name, wrong) })
+	}
+	return near
 }
 
 // argument is args.NAME, or args.N counted from 0.
@@ -208,10 +212,16 @@ func (b *body) withoutArgument(name string) {
 }
 
 func (b *body) argumentNames() string {
-	if names := b.candidate.Names(); len(names) > 0 {
-		return strings.Join(names, ", ")
+	names := b.candidate.Names()
+	for i, name := range names {
+		if m := numberedArgument.FindStringSubmatch(name); m != nil {
+			names[i] = "args." + m[1]
+		}
 	}
-	return "none"
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // returned is retval, in probes that fire at a return.

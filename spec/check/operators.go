@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ebgen/ebgen/spec/expr"
@@ -182,6 +183,9 @@ func (b *body) binary(n *expr.Binary) operand {
 	}
 	x, y := b.inferValue(n.X), b.inferValue(n.Y)
 	if !x.valid || !y.valid {
+		if id, ok := n.Y.(*expr.Ident); ok && x.valid && x.expr.Type.Kind == plan.String && y.complaint != nil {
+			y.hint("a text stands in quotes: %q", id.Name)
+		}
 		return operand{}
 	}
 	if x.counted() || y.counted() {
@@ -332,7 +336,7 @@ func (b *body) compare(n *expr.Binary, x, y operand) operand {
 		if pa.Signed != pc.Signed && !t.Signed {
 			if t.Size < 8 {
 				t = s64 // exact for both, where C would turn -1 into 4294967295
-			} else {
+			} else if x.expr.Type.Signed || y.expr.Type.Signed {
 				b.warn(n.OpAt, "%s compares a signed with an unsigned number of 64 bits as unsigned: a negative one is larger than all others", n.Op)
 			}
 		}
@@ -389,7 +393,20 @@ func (b *body) compareHint(n *expr.Binary, x, y operand) string {
 	if x.enum != nil && constantText(y) {
 		return nameHint(n.Op, expr.Print(n.X), x.enum, y.expr.Name)
 	}
+	if integral(x.expr.Type) && constantText(y) && b.isNumber(y.expr.Name) {
+		return fmt.Sprintf("without quotes: %s %s %s", expr.Print(n.X), n.Op, y.expr.Name)
+	}
 	return ""
+}
+
+// isNumber reports whether a text would be a number if it had no quotes around it.
+func (b *body) isNumber(text string) bool {
+	if _, err := strconv.ParseInt(text, 0, 64); err == nil {
+		return true
+	}
+	_, known := b.kernel.Constant(text)
+	_, macro := ktype.Macro(b.arch, text)
+	return known || macro
 }
 
 func (b *body) logical(n *expr.Binary, x, y operand) operand {

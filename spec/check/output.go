@@ -149,6 +149,8 @@ func (c *checker) noColumn(s spec.Scalar, name string) {
 	sort.Strings(names)
 	if near := ktype.Nearest(name, names); len(near) > 0 {
 		d.Hint = "did you mean " + source.OrList(near) + "?"
+	} else if len(names) > 0 {
+		d.Hint = "one of " + strings.Join(names, ", ")
 	}
 }
 
@@ -171,7 +173,7 @@ func (c *checker) interval() int64 {
 // report checks what the output says about the rows of a table.
 func (c *checker) report() {
 	o := c.doc.Output
-	if c.plan.Channel.Kind != plan.MapChannel {
+	if !c.aggregates() {
 		for _, s := range append([]spec.Scalar{o.Interval, o.Clear, o.Top}, o.Sort...) {
 			if s.Given() {
 				c.diags.Errorf(s.Span(), "records come one by one: this is for the rows of a table").Hint = "channel: map"
@@ -230,7 +232,11 @@ func (c *checker) sortKey(s spec.Scalar) {
 // limit checks what ends or thins a run.
 func (c *checker) limit() {
 	l := c.doc.Limits
-	if l.Rate.Given() {
+	switch n, perSecond := strings.CutSuffix(l.Rate.Value, "/s"); {
+	case !l.Rate.Given() || c.aggregates(): // which report has refused
+	case perSecond:
+		c.diags.Errorf(l.Rate.Span(), "a rate is of records per second, without a unit").Hint = "rate: " + n
+	default:
 		c.plan.Limits.Rate, _ = c.quantity(l.Rate, plan.Plain)
 	}
 	if l.Count.Given() {

@@ -344,6 +344,8 @@ func (b *body) noField(n expr.Node, e entry) operand {
 		names = append(names, f.name)
 	}
 	switch {
+	case len(names) == 0 && e.of.saved && b.diags.Failed(): // by a probe that is wrong itself
+		return operand{}
 	case len(names) == 0:
 		return b.fail(n, "nothing is saved to %s, so it has no values", e.of.name).hint("save: {%s: {NAME: EXPRESSION}}", expr.Print(e.index))
 	case e.field == "":

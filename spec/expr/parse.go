@@ -375,7 +375,12 @@ func (p *parser) unexpected(want string) Node {
 	if p.at > 0 && endsOperand(p.tokens[p.at-1]) && (startsOperand(t) || t.is("!")) {
 		err.Message = fmt.Sprintf("expected an operator between %s and %s", p.found(p.tokens[p.at-1]), p.found(t))
 		op, isWord := wordOperators[strings.ToLower(t.text)]
+		before := p.tokens[p.at-1]
+		of, known := unitOf(t.text)
+		plain, isNumber := before.node.(*Number)
 		switch {
+		case isNumber && plain.Unit == NoUnit && known && of.unit != NoUnit:
+			err.Hint = "write " + before.text + t.text
 		case t.is("!") && p.tokens[p.at+1].is("in"):
 			err.Hint = "negate the whole, as not (x in (a, b))"
 		case isWord && op != "!":

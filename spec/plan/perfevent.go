@@ -77,6 +77,9 @@ func ParseSampling(k AttachKind, target string) (Sampling, error) {
 	if what != "hz" {
 		unit, ok := samplingUnits[what]
 		if !ok || !given {
+			if unit := strings.TrimLeft(target, "0123456789"); unit != target && samplingUnits[unit] > 0 { // 10ms
+				return Sampling{}, fmt.Errorf("%q is not a time: write %s:%s", target, unit, strings.TrimSuffix(target, unit))
+			}
 			return Sampling{}, fmt.Errorf("%q is not a time: write hz:99, s:1, ms:10 or us:100", target)
 		}
 		if n > math.MaxInt64/unit {

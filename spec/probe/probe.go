@@ -118,8 +118,30 @@ const (
 var foreignKinds = map[string]string{
 	"kfunc": "fentry", "kretfunc": "fexit", "raw_tracepoint": "rawtracepoint", "raw_tp": "rawtracepoint", "tp_btf": "rawtracepoint",
 	"tp": "tracepoint", "t": "tracepoint", "rt": "rawtracepoint", "k": "kprobe", "kr": "kretprobe", "u": "uprobe", "ur": "uretprobe",
-	"U": "usdt", "p": "profile", "i": "interval", "s": "software", "h": "hardware", "perf_event": "profile", "ksyscall": "syscall",
+	"span": "a key in place of probe", "U": "usdt", "p": "profile", "i": "interval", "s": "software", "h": "hardware", "perf_event": "profile", "ksyscall": "syscall",
 	"f": "fentry", "fr": "fexit", "it": "iter",
+}
+
+// foreignEnds are words that others put behind a function for its start, 0, and its return, 1.
+var foreignEnds = map[string]int{
+	"entry": 0, "enter": 0, "start": 0, "begin": 0, "exit": 1, "end": 1, "ret": 1, "leave": 1,
+}
+
+// bothEnds is how probes at the start and at the return of a function are written.
+var bothEnds = map[string][2]string{
+	"syscall": {"syscall:%s", "syscall:%s:return"}, "function": {"function:%s", "function:%s:return"},
+	"kprobe": {"kprobe:%s", "kretprobe:%s"}, "fentry": {"fentry:%s", "fexit:%s"}, "uprobe": {"uprobe:%s", "uretprobe:%s"},
+}
+
+// otherEnd is what a probe with one of foreignEnds is here.
+func otherEnd(word, target string) (spelling string, ok bool) {
+	i := strings.LastIndexByte(target, ':')
+	both, known := bothEnds[word]
+	if !known || i < 1 || target[i-1] == ':' { // Stack::end
+		return "", false
+	}
+	end, ok := foreignEnds[target[i+1:]]
+	return fmt.Sprintf(both[end], target[:i]), ok
 }
 
 // laterKinds are bpftrace's probes that this version does not have.
@@ -148,6 +170,7 @@ func (e *Misspelled) Error() string { return e.Message }
 func Find(k *ktype.Kernel, arch, text string) ([]Candidate, error) {
 	word, target, _ := strings.Cut(text, ":")
 	kind, ok := kinds[word]
+	instead, foreign := otherEnd(word, target)
 	wrong := func(hint, format string, args ...any) ([]Candidate, error) {
 		return nil, &Misspelled{fmt.Sprintf(format, args...), hint}
 	}
@@ -169,6 +192,8 @@ func Find(k *ktype.Kernel, arch, text string) ([]Candidate, error) {
 			hint = "did you mean " + source.OrList(near) + "?"
 		}
 		return wrong(hint, "no kind of probe is named %q", word)
+	case foreign:
+		return wrong(instead, "%s is not how an end of a function is written", text[strings.LastIndexByte(text, ':'):])
 	case kind.target == none && target != "":
 		return wrong("", "%s has no target", word)
 	case kind.target != none && target == "":
