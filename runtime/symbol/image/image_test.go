@@ -156,6 +156,29 @@ func TestUnsized(t *testing.T) {
 	}
 }
 
+// Nor does it reach into one whose name was taken away: frame_dummy, which is the compiler's, stands
+// before what a program has of its own.
+func TestUnsizedBeforeUnnamed(t *testing.T) {
+	for _, flags := range [][]string{{"-no-pie"}, {"-no-pie", "-static"}, {"-static-pie"}} {
+		path := compiled(t, append(flags, without)...)
+		where := codeOf(t, path)
+		args := []string{path}
+		for name, at := range where {
+			if at[1] > 0 && at[0] > where["frame_dummy"][0] && at[0] < where["frame_dummy"][0]+mostUnsized {
+				args = append(args, "--strip-symbol="+name)
+			}
+		}
+		tool(t, "objcopy", args...)
+		m := opened(t, path, t.TempDir())
+		only(t, m, where["frame_dummy"][0], 0, "frame_dummy", 0)
+		for _, name := range []string{"local", "outermost"} {
+			if got := m.Append(nil, where[name][0], 0); len(got) != 0 {
+				t.Errorf("%v: %s is %+v", flags, name, got)
+			}
+		}
+	}
+}
+
 // Of what was stripped, a static function's name is nowhere else.
 func TestStripped(t *testing.T) {
 	for _, c := range []struct {

@@ -106,14 +106,14 @@ func codeSymbol(from *elf.File, s *elf.Sym64) (order uint32, ok bool) {
 const mostUnsized = 4096
 
 // closeGaps gives the functions that do not say where they end, such as _start and what is
-// written in assembly, the room up to the next one of their section.
+// written in assembly, the room up to the next one of their section, with a name or without.
 func (m *Image) closeGaps(from *elf.File, first int) {
 	entries := m.entries[first:]
-	var starts []uint64
+	bounds := m.unwound()
 	for i := range entries {
-		starts = append(starts, entries[i].start)
+		bounds = append(bounds, entries[i].start)
 	}
-	slices.Sort(starts)
+	slices.Sort(bounds)
 	for i := range entries {
 		e := &entries[i]
 		if e.order&sized != 0 {
@@ -124,8 +124,8 @@ func (m *Image) closeGaps(from *elf.File, first int) {
 				e.size = uint32(min(s.Addr+s.Size-e.start, mostUnsized))
 			}
 		}
-		if next, _ := slices.BinarySearch(starts, e.start+1); next < len(starts) {
-			e.size = uint32(min(uint64(e.size), starts[next]-e.start))
+		if next, _ := slices.BinarySearch(bounds, e.start+1); next < len(bounds) {
+			e.size = uint32(min(uint64(e.size), bounds[next]-e.start))
 		}
 	}
 }
