@@ -72,8 +72,13 @@ func (m *Image) Append(dst []stack.Frame, offset uint64, back uint64) (frames []
 	}
 	outer := stack.Frame{}
 	i, returned := m.find(addr), false
-	if behind := m.find(addr + back); back > 0 && (behind < 0 || behind != i) && m.trampoline(offset) {
-		i, addr, back, returned = behind, addr+back, 0, true
+	if behind := m.find(addr + back); back > 0 && (behind < 0 || behind != i) {
+		switch {
+		case m.trampoline(offset):
+			i, addr, back, returned = behind, addr+back, 0, true
+		case behind != i && !m.behindCall(offset):
+			return dst // a pointer to a function that code without frame pointers has left there
+		}
 	}
 	if i >= 0 {
 		outer.Name, outer.Offset = m.called(i), addr+back-m.entries[i].start

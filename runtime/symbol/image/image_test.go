@@ -113,7 +113,6 @@ func TestSymbolTables(t *testing.T) {
 				}
 				only(t, m, at[0], 0, name, 0)
 				only(t, m, at[0]+at[1]-1, 0, name, at[1]-1)
-				only(t, m, at[0]+at[1], 1, name, at[1]) // behind a call that does not return
 			}
 			if got := m.Append(nil, 1<<40, 0); len(got) != 0 {
 				t.Errorf("outside of the file: %+v", got)
@@ -358,7 +357,7 @@ func TestSignalReturn(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "returns.s")
 	text := ".text\n.globl before\n.type before,%function\nbefore: nop\n.size before, .-before\n"
 	text += ".type " + restorer + ",%function\n" + restorer + ":\n.byte " + strings.Trim(strings.ReplaceAll(fmt.Sprint(code), " ", ","), "[]") + "\n"
-	text += ".globl behind\n.type behind,%function\nbehind: nop\n.size behind, .-behind\n.globl main\nmain: nop\n"
+	text += ".globl behind\n.type behind,%function\nbehind: nop\nnop\n.size behind, .-behind\n.globl main\nmain: nop\n"
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -370,6 +369,37 @@ func TestSignalReturn(t *testing.T) {
 	only(t, m, at["behind"][0]+1, 1, "behind", 1)
 	tool(t, "strip", path)
 	only(t, opened(t, path, t.TempDir()), at[restorer][0], 1, restorer, 0)
+}
+
+// Where a function ends one returns to it only behind a call that does not return. What else is
+// there points to the next function, and no name would be right.
+func TestBehindCall(t *testing.T) {
+	called := map[string]map[string]bool{
+		"amd64": {
+			"call main": true, "call *%rax": true, "call *%r12": true, "call *(%rsp)": true, "call *8(%rbx)": true, "call *main(%rip)": true,
+			"call *8(,%rcx,4)": true, "call *0x123456(%r12,%rcx,4)": true, "ret": false, "jmp main": false, "jmp *%rax": false, "ud2": false,
+		},
+		"arm64": {"bl main": true, "blr x3": true, "ret": false, "b main": false, "br x3": false},
+	}[goruntime.GOARCH]
+	if called == nil {
+		t.Skip("nothing is known of " + goruntime.GOARCH)
+	}
+	for last, named := range called {
+		dir := t.TempDir()
+		source, path := filepath.Join(dir, "ends.s"), filepath.Join(dir, "ends")
+		text := ".text\n.globl main\n.type main,%function\nmain: .skip 16, 0\n.type ends,%function\nends: " + last +
+			"\n.size ends, .-ends\n.type next,%function\nnext: ret\n.size next, .-next\n"
+		if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tool(t, "gcc", "-nostdlib", "-static", "-Wl,-e,main", "-o", path, source)
+		where, m := codeOf(t, path), opened(t, path, dir)
+		if at := where["next"][0]; named {
+			only(t, m, at, 1, "ends", where["ends"][1])
+		} else if got := m.Append(nil, at, 1); len(got) != 0 {
+			t.Errorf("behind %s: %+v", last, got)
+		}
+	}
 }
 
 func TestGo(t *testing.T) {
