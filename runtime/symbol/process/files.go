@@ -49,6 +49,22 @@ func (h *handle) regular(path string, magic bool) (*os.File, error) {
 	return os.Open(filepath.Join("/proc/self/fd", strconv.Itoa(found)))
 }
 
+// separate opens a file that may hold the symbols of another: h is the root of a process, and what is
+// not there is looked for in our own. There a container's files have theirs, when it has none itself,
+// and there leads the path that the kernel gives of a file in a chroot.
+func (h *handle) separate(path string) (*os.File, error) {
+	file, err := h.regular(path, false)
+	if err == nil {
+		return file, nil
+	}
+	own, err := within("/")
+	if err != nil {
+		return nil, err
+	}
+	defer own.close()
+	return own.regular(path, false)
+}
+
 // read reads a file of /proc/PID.
 func (h *handle) read(name string) ([]byte, error) {
 	fd, err := unix.Openat(h.fd, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)

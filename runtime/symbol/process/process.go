@@ -331,7 +331,7 @@ func (t *Table) fileOf(dir, root *handle, m *mapping) *file {
 		return nil
 	}
 	t.kept++
-	f := &file{file: opened, Image: image.New(opened, key.path, func(path string) (*os.File, error) { return root.regular(path, false) })}
+	f := &file{file: opened, Image: image.New(opened, key.path, root.separate)}
 	t.files[key] = f
 	return f
 }
@@ -388,7 +388,7 @@ func (t *Table) Err() error {
 			"this process may have %d descriptors for them (ulimit -n allows twice as many)", t.crowded, t.limits.descriptors))
 	}
 	if t.early > 0 {
-		failures = append(failures, fmt.Errorf("%d processes ended before their files were opened: the functions on their stacks are addresses", t.early))
+		failures = append(failures, fmt.Errorf("%d processes ended or called exec before their files were opened: the functions on their stacks are addresses", t.early))
 	}
 	var broken []string
 	for _, f := range t.files {
