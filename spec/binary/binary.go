@@ -22,9 +22,13 @@ import (
 	"github.com/ebgen/ebgen/spec/regular"
 )
 
-// largestSection bounds what is read of one section, in bytes: the symbol table of a
-// browser with debug information has about 100 MiB.
-const largestSection = 1 << 30
+// Bounds of what is read of a file, in bytes: the symbol table of a browser with debug
+// information has about 100 MiB.
+const (
+	largestSection = 1 << 30
+	largestTable   = 256 << 20 // of symbols, which take thrice as much when they are read
+	largestRead    = 2 << 30   // all together
+)
 
 // File is one open ELF file. Its methods are not for several goroutines at once.
 type File struct {
@@ -41,7 +45,10 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := elf.NewFile(file)
+	f, err := regular.ELF(file, largestRead)
+	if errors.Is(err, regular.ErrTooLarge) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
 	if err != nil {
 		return nil, errors.Join(notELF(path, file), file.Close())
 	}
@@ -102,6 +109,27 @@ func (f *File) data(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: section %s has %d bytes", f.path, name, s.Size)
 	}
 	return s.Data()
+}
+
+// symbolTables are the two tables of an ELF file, of which either may be missing.
+var symbolTables = []struct {
+	kind elf.SectionType
+	read func(*elf.File) ([]elf.Symbol, error)
+}{{elf.SHT_DYNSYM, (*elf.File).DynamicSymbols}, {elf.SHT_SYMTAB, (*elf.File).Symbols}}
+
+// symbolsOf reads the symbols of all tables.
+func symbolsOf(from *elf.File) (all []elf.Symbol, err error) {
+	for _, table := range symbolTables {
+		if s := from.SectionByType(table.kind); s != nil && s.Size > largestTable {
+			return nil, fmt.Errorf("section %s has %d bytes", s.Name, s.Size)
+		}
+		symbols, err := table.read(from)
+		if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+			return nil, err
+		}
+		all = append(all, symbols...)
+	}
+	return all, nil
 }
 
 // notes calls visit for each note of a section (elf(5), Nhdr). A note that is cut off ends

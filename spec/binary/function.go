@@ -240,23 +240,21 @@ func (f *File) All() ([]Function, error) {
 // symbols.
 func (f *File) symbols(from *elf.File) ([]Function, error) {
 	var all []Function
-	for _, table := range []func() ([]elf.Symbol, error){from.Symbols, from.DynamicSymbols} {
-		symbols, err := table()
-		if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-			return nil, fmt.Errorf("%s: %w", f.path, err)
+	symbols, err := symbolsOf(from)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	for _, s := range symbols {
+		kind := elf.ST_TYPE(s.Info)
+		if kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC || s.Section == elf.SHN_UNDEF {
+			continue
 		}
-		for _, s := range symbols {
-			kind := elf.ST_TYPE(s.Info)
-			if kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC || s.Section == elf.SHN_UNDEF {
-				continue
-			}
-			offset, ok := f.offset(s.Value)
-			if !ok {
-				continue
-			}
-			name, _, _ := strings.Cut(s.Name, "@") // a version: malloc@@GLIBC_2.2.5
-			all = append(all, Function{Name: name, Demangled: sourceName(name), Offset: offset, Address: s.Value, Size: s.Size, Chosen: kind == elf.STT_GNU_IFUNC})
+		offset, ok := f.offset(s.Value)
+		if !ok {
+			continue
 		}
+		name, _, _ := strings.Cut(s.Name, "@") // a version: malloc@@GLIBC_2.2.5
+		all = append(all, Function{Name: name, Demangled: sourceName(name), Offset: offset, Address: s.Value, Size: s.Size, Chosen: kind == elf.STT_GNU_IFUNC})
 	}
 	return all, nil
 }

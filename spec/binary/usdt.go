@@ -102,12 +102,10 @@ func (f *File) lookup() func(name string) (uint64, bool) {
 	return func(name string) (uint64, bool) {
 		if addresses == nil {
 			addresses = map[string]uint64{}
-			for _, table := range []func() ([]elf.Symbol, error){f.elf.DynamicSymbols, f.elf.Symbols} {
-				symbols, _ := table() // none is as good as one that cannot be read
-				for _, s := range symbols {
-					if s.Section != elf.SHN_UNDEF && elf.ST_TYPE(s.Info) != elf.STT_TLS {
-						addresses[s.Name] = s.Value
-					}
+			symbols, _ := symbolsOf(f.elf) // none is as good as one that cannot be read
+			for _, s := range symbols {
+				if s.Section != elf.SHN_UNDEF && elf.ST_TYPE(s.Info) != elf.STT_TLS {
+					addresses[s.Name] = s.Value
 				}
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"path"
 
 	"github.com/ulikunitz/xz"
+
+	"github.com/ebgen/ebgen/spec/regular"
 )
 
 // separate is the file that holds what was stripped from an image.
@@ -70,7 +72,7 @@ func (m *Image) openDebug(path, id string, crc uint32) *separate {
 	if err != nil {
 		return nil
 	}
-	f, err := elf.NewFile(file)
+	f, err := regular.ELF(file, largestRead)
 	if err == nil && (id != "" && buildID(f) == id || id == "" && checksum(file) == crc) {
 		return &separate{file, f}
 	}
@@ -78,10 +80,10 @@ func (m *Image) openDebug(path, id string, crc uint32) *separate {
 	return nil
 }
 
-// checksum is what .gnu_debuglink has of a file, 0 when it cannot be read.
+// checksum is what .gnu_debuglink has of a file, 0 when it cannot be read or is too large.
 func checksum(file *os.File) uint32 {
 	sum := crc32.NewIEEE()
-	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, 1<<62)); err != nil {
+	if n, err := io.Copy(sum, io.NewSectionReader(file, 0, largestRead+1)); err != nil || n > largestRead {
 		return 0
 	}
 	return sum.Sum32()
@@ -137,7 +139,7 @@ func (m *Image) mini() *elf.File {
 	if _, err := io.CopyN(&plain, r, largestMini); !errors.Is(err, io.EOF) {
 		return nil
 	}
-	f, err := elf.NewFile(bytes.NewReader(plain.Bytes()))
+	f, err := regular.ELF(bytes.NewReader(plain.Bytes()), largestRead)
 	if err != nil {
 		return nil
 	}

@@ -68,6 +68,9 @@ func (m *Image) findSource() *source {
 	}
 	size, found := uint64(0), false
 	for _, s := range from.Sections {
+		if strings.HasPrefix(s.Name, ".zdebug_") { // compressed as before ELF had a way to: to what size is not said
+			return nil
+		}
 		if strings.HasPrefix(s.Name, ".debug_") {
 			size += s.Size // of what is compressed, its size when it is not
 			found = found || s.Name == ".debug_info" && s.Type != elf.SHT_NOBITS
@@ -76,23 +79,23 @@ func (m *Image) findSource() *source {
 	if !found || size > largestDWARF || from.Type == elf.ET_REL {
 		return nil
 	}
+	offsets, plain := unitOffsets(from)
+	if !plain {
+		return nil
+	}
 	data, err := from.DWARF()
 	if err != nil {
 		return nil
 	}
 	s := &source{data: data, units: map[dwarf.Offset]*unit{}, names: map[dwarf.Offset]string{}, weight: int(size)}
 	r := data.Reader()
-	for _, offset := range unitOffsets(from) {
+	for _, offset := range offsets {
 		r.Seek(offset)
 		e, err := r.Next()
 		if err != nil || e == nil || e.Tag != dwarf.TagCompileUnit {
 			continue
 		}
-		ranges, err := data.Ranges(e)
-		if err != nil {
-			continue
-		}
-		for _, one := range ranges {
+		for _, one := range s.rangesOf(e) {
 			s.ranges = append(s.ranges, unitRange{one[0], one[1], e.Offset})
 		}
 	}
@@ -101,9 +104,12 @@ func (m *Image) findSource() *source {
 }
 
 // unitOffsets lists where in .debug_info the units' first entries are, behind their headers
-// (DWARF 5, 7.5.1). debug/dwarf would read all of a unit to find the next.
-func unitOffsets(from *elf.File) (offsets []dwarf.Offset) {
-	info := contents(from, ".debug_info")
+// (DWARF 5, 7.5.1). debug/dwarf would read all of a unit to find the next. It is not plain
+// when the abbreviations of units overlap: debug/dwarf reads and keeps those of each unit, up
+// to their end, before it gives the first entry.
+func unitOffsets(from *elf.File) (offsets []dwarf.Offset, plain bool) {
+	info, abbreviations := contents(from, ".debug_info"), contents(from, ".debug_abbrev")
+	read, known := 0, map[uint64]bool{}
 	for at := uint64(0); uint64(len(info)) >= at+16; {
 		length, header, word := uint64(from.ByteOrder.Uint32(info[at:])), uint64(4), uint64(4)
 		if length == 0xffffffff {
@@ -113,17 +119,62 @@ func unitOffsets(from *elf.File) (offsets []dwarf.Offset) {
 			break
 		}
 		first := at + header + 2 + word + 1 // version, offset of abbreviations, size of an address
+		table := info[at+header+2:]
 		if version := from.ByteOrder.Uint16(info[at+header:]); version >= 5 {
 			const skeleton, split = 4, 5 // DW_UT_skeleton, DW_UT_split_compile
 			first++                      // type
 			if kind := info[at+header+2]; kind == skeleton || kind == split {
 				first += 8
 			}
+			table = table[2:] // type and size stand before the offset
+		}
+		abbreviation := uint64(from.ByteOrder.Uint32(table))
+		if word == 8 {
+			abbreviation = from.ByteOrder.Uint64(table)
+		}
+		if abbreviation < uint64(len(abbreviations)) && !known[abbreviation] {
+			known[abbreviation] = true
+			read += abbreviationsSize(abbreviations[abbreviation:])
+		}
+		if read > len(abbreviations) {
+			return nil, false
 		}
 		offsets = append(offsets, dwarf.Offset(first))
 		at += header + length
 	}
-	return offsets
+	return offsets, true
+}
+
+// abbreviationsSize is how many bytes the abbreviations of a unit have (DWARF 5, 7.5.3), their
+// end included.
+func abbreviationsSize(table []byte) int {
+	rest := table
+	number := func() (n uint64) { // LEB128; of one that is too long the low bits
+		for shift := 0; len(rest) > 0; shift += 7 {
+			b := rest[0]
+			rest = rest[1:]
+			n |= uint64(b&0x7f) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		return n
+	}
+	for number() != 0 {
+		number()                        // tag
+		rest = rest[min(1, len(rest)):] // has children
+		for len(rest) > 0 {
+			const implicit = 0x21 // DW_FORM_implicit_const, whose value follows
+			attribute, form := number(), number()
+			if form == implicit {
+				number()
+			}
+			if attribute == 0 && form == 0 {
+				break
+			}
+		}
+	}
+	return len(table) - len(rest)
 }
 
 // append appends the frames at an address: the inlined ones, with what called each, then
@@ -140,7 +191,7 @@ func (s *source) append(dst []stack.Frame, addr, back uint64, outer stack.Frame)
 			outer.Name, outer.Offset = s.name(f.entry), addr+back-f.start
 		}
 		chain := []*scope{} // the innermost last
-		for i := f.first; i < f.last; i++ {
+		for i := f.first; i < f.last && len(chain) < deepest; i++ {
 			if one := &u.inlined[i]; one.start <= addr && addr < one.end {
 				chain = append(chain, one)
 			}
@@ -205,9 +256,35 @@ func (s *source) read(offset dwarf.Offset) *unit {
 		s.readScopes(u, r, false, 0, 0)
 	}
 	slices.SortFunc(u.functions, func(a, b scope) int { return cmp.Compare(a.start, b.start) })
-	const scopeWeight, lineWeight = 64, 16
-	s.weight += (len(u.functions)+len(u.inlined))*scopeWeight + len(u.lines)*lineWeight
 	return u
+}
+
+// Bytes of what is kept of debug information, about.
+const (
+	scopeWeight = 64
+	lineWeight  = 16
+	// heaviest bounds them for one file: of a list of ranges or lines that is there once,
+	// any number of entries may say that it is theirs.
+	heaviest = 5 * largestDWARF
+)
+
+// grow notes that more is kept, and reports whether there is room for it.
+func (s *source) grow(bytes int) bool {
+	s.weight += bytes
+	return s.weight <= heaviest
+}
+
+// rangesOf lists the addresses that an entry says are its own, none when they are broken or
+// there is no room for them.
+func (s *source) rangesOf(e *dwarf.Entry) [][2]uint64 {
+	if !s.grow(0) {
+		return nil
+	}
+	ranges, err := s.data.Ranges(e)
+	if err != nil || !s.grow(len(ranges)*scopeWeight) {
+		return nil
+	}
+	return ranges
 }
 
 // deepest bounds how deep entries stand in each other.
@@ -254,11 +331,7 @@ func (s *source) addScope(u *unit, e *dwarf.Entry, inside bool, depth int) {
 	if e.Tag != dwarf.TagSubprogram && !(inlined && inside) {
 		return
 	}
-	ranges, err := s.data.Ranges(e)
-	if err != nil {
-		return
-	}
-	for _, one := range ranges {
+	for _, one := range s.rangesOf(e) {
 		if one[0] == 0 || one[0] >= one[1] { // the linker has thrown it away
 			continue
 		}
@@ -294,7 +367,7 @@ func (s *source) readLines(u *unit, top *dwarf.Entry) {
 	}
 	var e dwarf.LineEntry
 	for {
-		if err := r.Next(&e); err != nil {
+		if err := r.Next(&e); err != nil || !s.grow(lineWeight) {
 			if !errors.Is(err, io.EOF) {
 				u.lines = nil
 			}

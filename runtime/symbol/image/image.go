@@ -12,12 +12,14 @@ package image
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
 	"github.com/ebgen/ebgen/runtime/stack"
+	"github.com/ebgen/ebgen/spec/regular"
 )
 
 // Opener opens a file by its absolute path as the process that maps the image sees it.
@@ -37,6 +39,10 @@ type Image struct {
 	symbols
 	source *source // DWARF, nil for none
 }
+
+// largestRead bounds what is read of one file, in bytes: of a browser with debug information
+// its symbols have about 100 MiB.
+const largestRead = 512 << 20
 
 // symbols is what the tables of an image say.
 type symbols struct {
@@ -149,9 +155,12 @@ func (m *Image) load() {
 		}
 	}()
 	m.names = map[int]string{}
-	f, err := elf.NewFile(m.file)
+	f, err := regular.ELF(m.file, largestRead)
+	if errors.Is(err, regular.ErrTooLarge) {
+		m.err = fmt.Errorf("%s: %w", m.path, err)
+	}
 	if err != nil {
-		return // code that is no ELF file
+		return // or code that is no ELF file
 	}
 	m.elf = f
 	m.err = m.read()

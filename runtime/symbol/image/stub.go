@@ -49,6 +49,9 @@ func (m *Image) slots() map[uint64]string {
 		return m.plt
 	}
 	m.plt = map[uint64]string{}
+	if s := m.elf.SectionByType(elf.SHT_DYNSYM); s == nil || s.Size > largestSection {
+		return m.plt
+	}
 	symbols, err := m.elf.DynamicSymbols()
 	if err != nil {
 		return m.plt

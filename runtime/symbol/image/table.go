@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"container/heap"
 	"io"
-	"math"
 	"slices"
 )
 
@@ -37,7 +36,7 @@ type span struct {
 
 const (
 	entryWeight = 24 + 16 // bytes of an entry and of its span
-	maxEntries  = math.MaxInt32 / 2
+	maxEntries  = 1 << 23 // functions of one file; a browser has a million
 	maxName     = 1 << 14 // bytes of a name that are read
 )
 
