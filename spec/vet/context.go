@@ -61,6 +61,7 @@ type flow struct {
 	pending      []int
 	writes       map[int]bool
 	kept         [addresses]bool // it was written to a stack, where other functions may read it
+	given        [addresses]bool // it was written through a register, perhaps to the stack of a caller
 	returned     [addresses]bool // a function gave it back
 }
 
@@ -76,9 +77,9 @@ func contextWrites(instructions asm.Instructions) map[int]bool {
 		}
 	}
 	for {
-		kept, returned := f.kept, f.returned
+		kept, given, returned := f.kept, f.given, f.returned
 		f.run()
-		if f.kept == kept && f.returned == returned {
+		if f.kept == kept && f.given == given && f.returned == returned {
 			return f.writes
 		}
 	}
@@ -165,7 +166,7 @@ func (f *flow) store(i int, ins *asm.Instruction, s *state) {
 		f.writes[i] = true
 	}
 	size, atomic := ins.OpCode.Size().Sizeof(), ins.OpCode.Mode() == asm.AtomicMode
-	loaded, bits := f.loaded(ins, ins.Dst, *s), slots(int64(ins.Offset), size)
+	loaded, acquired, bits := f.loaded(ins, ins.Dst, *s), f.loaded(ins, ins.Src, *s), slots(int64(ins.Offset), size)
 	for a := range s {
 		here := ins.OpCode.Class() == asm.StXClass && s[a].has(ins.Src)
 		switch {
@@ -174,13 +175,16 @@ func (f *flow) store(i int, ins *asm.Instruction, s *state) {
 			f.kept[a] = true
 		case here && s[frame].has(ins.Dst):
 			s[a].slots = ^uint64(0)
-			f.kept[a] = true
+			f.kept[a], f.given[a] = true, true
 		case ins.Dst == asm.RFP && size == 8 && !atomic:
 			s[a].slots &^= bits
 		}
 		if atomic && loaded[a] { // BPF_FETCH gives the source register what was there, BPF_CMPXCHG r0
 			s[a].set(ins.Src, true)
 			s[a].set(asm.R0, true)
+		}
+		if atomic && acquired[a] { // BPF_LOAD_ACQ (Linux 6.15) loads from where the source register leads
+			s[a].set(ins.Dst, true)
 		}
 	}
 }
@@ -227,6 +231,9 @@ func (f *flow) call(i int, ins *asm.Instruction, s *state) {
 		given[a].registers = s[a].registers & arguments
 		s[a].registers &^= arguments
 		s[a].set(asm.R0, ins.IsFunctionCall() && f.returned[a])
+		if ins.IsFunctionCall() && f.given[a] {
+			s[a].slots = ^uint64(0)
+		}
 	}
 	if to, ok := f.functions[ins.Reference()]; ok && ins.IsFunctionCall() {
 		f.reach(to, given)

@@ -57,6 +57,9 @@ func linked(linkage btf.FuncLinkage, body ...asm.Instruction) []asm.Instruction 
 
 var callF = asm.Instruction{OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Call), Src: asm.PseudoCall, Constant: -1}.WithReference("f")
 
+// acquire is r6 = load_acquire(fp - 8), as it lies in an object.
+var acquire = asm.Instruction{OpCode: asm.OpCode(asm.StXClass).SetMode(asm.AtomicMode).SetSize(asm.DWord), Constant: 0x100, Dst: asm.R6, Src: asm.RFP, Offset: -8}
+
 func TestObject(t *testing.T) {
 	load := func(src asm.Register, symbol string) asm.Instruction {
 		return asm.Instruction{OpCode: asm.LoadImmOp(asm.DWord), Dst: asm.R1, Src: src, Constant: 3}.WithReference(symbol)
@@ -103,6 +106,11 @@ func TestObject(t *testing.T) {
 		{"lets a function find it in the stack", code(append([]asm.Instruction{
 			asm.StoreMem(asm.RFP, -8, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, asm.RFP), asm.Add.Imm(asm.R1, -8), callF, asm.Return(),
 		}, linked(btf.StaticFunc, asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord), asm.StoreImm(asm.R2, 0, 1, asm.Word))...)...), "writes to what"},
+		{"lets a function put it into the stack", code(append([]asm.Instruction{
+			asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord), asm.Mov.Reg(asm.R2, asm.R1), asm.Mov.Reg(asm.R1, asm.RFP), asm.Add.Imm(asm.R1, -8), callF,
+			asm.LoadMem(asm.R6, asm.RFP, -8, asm.DWord), asm.StoreImm(asm.R6, 0, 1, asm.Word), asm.Return(),
+		}, linked(btf.StaticFunc, asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord))...)...), "writes to what"},
+		{"acquires it", code(asm.StoreMem(asm.RFP, -8, asm.R1, asm.DWord), acquire, asm.StoreImm(asm.R6, 0, 1, asm.Word)), "writes to what"},
 
 		{"another type", kinded(func(p *ebpf.ProgramSpec) { p.Type = ebpf.StructOps }), "program p is a StructOps (None), a uprobe is a Kprobe (None)"},
 		{"another attach type", kinded(func(p *ebpf.ProgramSpec) { p.AttachType = ebpf.AttachTraceKprobeMulti }), "program p is a Kprobe (TraceKprobeMulti)"},
