@@ -21,6 +21,7 @@ type Names struct {
 	frames   map[int]stack.Frame
 	stacks   map[uint64][]int // numbers of frames
 	asked    stacks           // those that were put together of frames
+	together int              // frames of these
 	unknown  int              // questions to which nobody has noted an answer
 }
 
@@ -65,8 +66,9 @@ func (n *Names) stack(id uint64) ([]stack.Frame, bool) {
 	for i, number := range numbers {
 		frames[i] = n.frames[number]
 	}
-	if len(n.asked) >= mostKnown/plan.MaxDepth {
+	if n.together += len(frames); n.together > mostKnown {
 		clear(n.asked)
+		n.together = len(frames)
 	}
 	n.asked[id] = frames
 	return frames, true

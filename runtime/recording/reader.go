@@ -137,7 +137,8 @@ func (r *Reader) read() (kind, error) {
 		return 0, err
 	}
 	length, sum := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
-	if length > largestChunk {
+	k := kind(head[8])
+	if length > largestChunk || length > largestText && (k == headChunk || k == factsChunk || k == endChunk) {
 		return 0, fmt.Errorf("%w: a chunk of %d bytes", ErrDamaged, length)
 	}
 	r.payload.Reset()
@@ -147,7 +148,7 @@ func (r *Reader) read() (kind, error) {
 	if crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, r.payload.Bytes()) != sum {
 		return 0, fmt.Errorf("%w: the checksum of a chunk does not fit", ErrDamaged)
 	}
-	return kind(head[8]), nil
+	return k, nil
 }
 
 // follow reads chunks up to one of records or entries, or of a report.
@@ -165,6 +166,11 @@ func (r *Reader) follow() (kind, error) {
 			var f Facts
 			if err := json.Unmarshal(payload, &f); err != nil {
 				return 0, r.damaged("names: %v", err)
+			}
+			for i := range f.Stacks {
+				if n := len(f.Stacks[i].Frames); n > deepest {
+					return 0, r.damaged("a stack of %d frames", n)
+				}
 			}
 			r.names.Learn(&f)
 		case lostChunk:

@@ -197,7 +197,16 @@ func (r *Recorder) tell(follows bool) error {
 	if err != nil {
 		return fmt.Errorf("record names: %w", err)
 	}
-	r.chunks = appendChunk(r.chunks, factsChunk, text)
+	if len(text) <= largestText {
+		r.chunks = appendChunk(r.chunks, factsChunk, text)
+		return nil
+	}
+	for _, one := range f.Apart() {
+		if text, err = json.Marshal(one); err != nil {
+			return fmt.Errorf("record names: %w", err)
+		}
+		r.chunks = appendChunk(r.chunks, factsChunk, text)
+	}
 	return nil
 }
 

@@ -59,6 +59,10 @@ const (
 	chunkHead = 4 + 4 + 1
 	// largestChunk bounds the payload, and with that what a reader keeps of one.
 	largestChunk = 64 << 20
+	// largestText bounds a payload of JSON, of which the shortest lists take the most memory.
+	largestText = 16 << 20
+	// deepest bounds the frames of one stack, those of inlined functions among them.
+	deepest = 1 << 14
 	// largestRecord bounds the bytes of one record or row: a plan out of a file is not trusted.
 	largestRecord = 16 << 20
 	// usualChunk is where a writer begins another one.

@@ -401,6 +401,28 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// What a recording says may take a bearable amount of memory.
+func TestLarge(t *testing.T) {
+	start, _ := record(t, events(), "none")
+	start = start[:len(magic)+chunkHead+int(binary.LittleEndian.Uint32(start[len(magic):]))]
+	for _, c := range []struct {
+		name    string
+		kind    kind
+		payload string
+		want    string
+	}{
+		{"a deep stack", factsChunk, `{"stacks":[{"id":1,"frames":[0` + strings.Repeat(",0", deepest) + `]}]}`, "a stack of 16385 frames"},
+		{"many frames", factsChunk, `{"frames":[{}` + strings.Repeat(",{}", largestText/3) + `]}`, "a chunk of 16777230 bytes"},
+		{"many remarks", endChunk, `{"Remarks":[""` + strings.Repeat(`,""`, largestText/3) + `]}`, "a chunk of 16777231 bytes"},
+		{"as much as a chunk has", recordsChunk, strings.Repeat("\x00", largestChunk+1), "a chunk of 67108865 bytes"},
+	} {
+		_, err := play(t, appendChunk(slices.Clip(start), c.kind, []byte(c.payload)), "none", io.Discard)
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+}
+
 // tight is a disk that is full from one size on, until it is not.
 type tight struct {
 	*os.File
@@ -478,10 +500,16 @@ func TestFullDisk(t *testing.T) {
 // TestManyNames wants all names of more addresses than are remembered, each in chunks of a
 // size that is read again.
 func TestManyNames(t *testing.T) {
+	t.Run("more than are remembered", func(t *testing.T) { manyNames(t, mostKnown+5*mostFresh/2, "") })
+	t.Run("more than a chunk", func(t *testing.T) { manyNames(t, largestText/4096+1, strings.Repeat("f", 4096)) })
+}
+
+// manyNames records addresses of functions whose names begin alike.
+func manyNames(t *testing.T, records int, name string) {
 	p := &plan.Plan{Name: "many", Record: layOut(field("at", address))}
 	w := &world{}
 	env := w.env()
-	env.Symbol = func(address uint64) (string, string, uint64) { return fmt.Sprintf("f%d", address), "", 0 }
+	env.Symbol = func(address uint64) (string, string, uint64) { return fmt.Sprintf("%sf%d", name, address), "", 0 }
 	head := usualHead
 	head.Plan = p
 	path := filepath.Join(t.TempDir(), "recording")
@@ -491,7 +519,6 @@ func TestManyNames(t *testing.T) {
 	}
 	var live bytes.Buffer
 	r.Tee(newSink(t, p, env, "csv", &live))
-	const records = mostKnown + 5*mostFresh/2
 	for n := range records {
 		rec := make([]byte, p.Record.Size)
 		binary.NativeEndian.PutUint64(rec[8:], uint64(n%(mostKnown+mostFresh)))
@@ -513,7 +540,7 @@ func TestManyNames(t *testing.T) {
 	}
 	var got bytes.Buffer
 	account, err := play(t, file, "csv", &got)
-	if err != nil || account.Delivered != records {
+	if err != nil || account.Delivered != uint64(records) {
 		t.Fatalf("%v, %+v", err, account)
 	}
 	if !bytes.Equal(live.Bytes(), got.Bytes()) {

@@ -191,7 +191,7 @@ func (s *source) append(dst []stack.Frame, addr, back uint64, outer stack.Frame)
 			outer.Name, outer.Offset = s.name(f.entry), addr+back-f.start
 		}
 		chain := []*scope{} // the innermost last
-		for i := f.first; i < f.last && len(chain) < deepest; i++ {
+		for i := f.first; i < f.last && len(chain) < mostInlined; i++ {
 			if one := &u.inlined[i]; one.start <= addr && addr < one.end {
 				chain = append(chain, one)
 			}
@@ -287,8 +287,12 @@ func (s *source) rangesOf(e *dwarf.Entry) [][2]uint64 {
 	return ranges
 }
 
-// deepest bounds how deep entries stand in each other.
-const deepest = 512
+const (
+	// deepest bounds how deep entries stand in each other.
+	deepest = 512
+	// mostInlined bounds the inlined functions at one address.
+	mostInlined = 64
+)
 
 // readScopes reads the functions among the children of an entry, which may stand in types
 // and in each other, and reports whether all is well. inside says that the entry
@@ -360,7 +364,7 @@ func (s *source) readLines(u *unit, top *dwarf.Entry) {
 	for i, f := range r.Files() {
 		name := ""
 		if f != nil {
-			name = f.Name
+			name = short(f.Name)
 			numbers[f] = int32(i)
 		}
 		u.files = append(u.files, name)
@@ -438,6 +442,7 @@ func (s *source) name(offset dwarf.Offset) string {
 		}
 		at = next
 	}
+	name = short(name)
 	s.names[offset] = name
 	return name
 }

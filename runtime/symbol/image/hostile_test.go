@@ -66,7 +66,7 @@ func TestHostileDWARF(t *testing.T) {
 		source                           bool
 	}{
 		{"as compilers make it", inlined, ".byte 3\n.long 0x1c\n.quad f, 3\n", "", "", 2, true},
-		{"everything inlined at one address", inlined, ".rept 100000\n.byte 3\n.long 0x1c\n.quad f, 3\n.endr\n", "", "", deepest + 1, true},
+		{"everything inlined at one address", inlined, ".rept 100000\n.byte 3\n.long 0x1c\n.quad f, 3\n.endr\n", "", "", mostInlined + 1, true},
 		{"a list of ranges that is everyone's", inlined, ".rept 2000\n.byte 4\n.long 0x1c, 0\n.endr\n", "",
 			".section .debug_ranges,\"\",@progbits\n.rept 10000\n.quad 1, 2\n.endr\n.quad 0, 0\n", 1, true},
 		{"overlapping abbreviations", inlined, "", ".long 7f-6f\n6: .short 4\n.long 9\n.byte 8, 2\n.string \"g\"\n.quad 0, 0\n.byte 0, 0\n7:\n", "", 1, false},

@@ -457,6 +457,7 @@ func TestNames(t *testing.T) {
 		{"_Znonsense", "_Znonsense"},
 		{"runtime.goexit.abi0", "runtime.goexit"},
 		{"main.(*T).f", "main.(*T).f"},
+		{strings.Repeat("f", 1<<longest+1), strings.Repeat("f", 1<<longest)},
 	} {
 		if got := sourceName(c.name); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -6,9 +6,12 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// longest is the power of two of the most bytes that a demangled name has: a mangled one
-// may stand for any number.
+// longest is the power of two of the most bytes that a name has: a mangled one may stand for
+// any number.
 const longest = 12
+
+// short is a name or path as far as it is shown, without the rest of a longer one.
+func short(name string) string { return strings.Clone(name[:min(len(name), 1<<longest)]) }
 
 // sourceName is a name as the source has it: mangled ones of C++ and Rust without
 // parameters, others as they are.
@@ -16,11 +19,11 @@ func sourceName(name string) string {
 	name, _, _ = strings.Cut(name, "@")      // a version: malloc@@GLIBC_2.2.5
 	name = strings.TrimSuffix(name, ".abi0") // Go's functions of assembly
 	if !strings.HasPrefix(name, "_Z") && !strings.HasPrefix(name, "_R") && !strings.HasPrefix(name, "__Z") {
-		return name
+		return short(name)
 	}
 	plain, err := demangle.ToString(name, demangle.NoParams, demangle.MaxLength(longest))
 	if err != nil {
-		return name
+		return short(name)
 	}
 	return plain
 }

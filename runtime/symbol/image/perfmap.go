@@ -70,7 +70,7 @@ func (m *PerfMap) Append(dst []stack.Frame, addr uint64) []stack.Frame {
 	if i < 0 {
 		return dst
 	}
-	return append(dst, stack.Frame{Name: m.name(i), Offset: addr - m.entries[i].start})
+	return append(dst, stack.Frame{Name: short(m.name(i)), Offset: addr - m.entries[i].start})
 }
 
 // Weight is about how many bytes the map holds.
