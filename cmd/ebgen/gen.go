@@ -203,8 +203,8 @@ func (o *genOptions) command(cmd *cobra.Command, argument string, f *found) (str
 		args = append(args, "--btf", path)
 	}
 	for i, one := range args {
-		if strings.ContainsAny(one, " \t\"") { // as go generate reads a word
-			args[i] = strconv.Quote(one)
+		if quoted := strconv.Quote(one); strings.Contains(one, " ") || quoted != `"`+one+`"` { // as go generate reads a word
+			args[i] = quoted
 		}
 	}
 	return strings.Join(args, " "), nil
