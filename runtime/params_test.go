@@ -73,7 +73,7 @@ func TestParseParams(t *testing.T) {
 		{sizeType, "4KiB", "0010000000000000"},
 		{sizeType, "12B", "0c00000000000000"},
 		{sizeType, "16777216TiB", "--my-port: 16777216TiB is not a size such as 4096 or 4KiB"},
-		{sizeType, "4kb", "--my-port: 4kb is not a size such as 4096 or 4KiB"},
+		{sizeType, "4kb", "--my-port: 4kb is not a size: write 4KiB"},
 		{boolType, "true", "01"},
 		{boolType, "no", "00"},
 		{boolType, "maybe", "--my-port: maybe is neither true nor false"},

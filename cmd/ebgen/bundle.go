@@ -32,6 +32,9 @@ type maker struct {
 	verbose  func(format string, args ...any)
 	opened   *ktype.Kernel // once it was asked for
 	lint     bool          // whether specs are looked at for what is hardly meant
+
+	refusals map[plan.AttachKind]string // why this kernel refuses ways to trace, once it was asked
+	mayAsk   bool
 }
 
 // options are the options of the command line that a bundle depends on. How long an

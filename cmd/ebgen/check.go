@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,10 @@ import (
 	"github.com/ebgen/ebgen/gen"
 	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/runtime"
+	"github.com/ebgen/ebgen/runtime/attach"
+	"github.com/ebgen/ebgen/spec/listing"
 	"github.com/ebgen/ebgen/spec/plan"
+	"github.com/ebgen/ebgen/spec/source"
 )
 
 type checkOptions struct {
@@ -87,11 +91,52 @@ func checkAll(cmd *cobra.Command, o *checkOptions, args []string) error {
 		case err != nil:
 			return err
 		default:
+			if m.btf == "" {
+				m.cannotAttach(f, p)
+			}
 			fmt.Fprintf(plainOut(cmd), "%s: ok on %s, a record has %d bytes%s\n", f.name, p.Kernel, p.Record.Size, besides(p))
 			m.sayMaps(p)
 		}
 	}
 	return wrong
+}
+
+// cannotAttach warns of probes of kernel functions that the kernel which runs has no way to
+// trace at all. Without the rights to ask it says nothing.
+func (m *maker) cannotAttach(f *found, p *plan.Plan) {
+	d := source.Diagnostics{File: source.NewFile(f.name, string(f.text))}
+	for _, probe := range p.Probes {
+		var reasons []string
+		for _, a := range probe.Alternatives {
+			if why := m.refusal(a.Kind); why != "" {
+				reasons = append(reasons, string(a.Kind)+": "+why)
+			}
+		}
+		if len(reasons) > 0 && len(reasons) == len(probe.Alternatives) && !probe.Optional {
+			d.Warnf(spanOf(d.File, probe.Line, probe.Name), "this machine cannot attach it: %s", strings.Join(reasons, "; "))
+		}
+	}
+	_ = d.Print(m.stderr)
+}
+
+// refusal says why this kernel refuses a way to trace its functions as a whole, "" when it
+// does not or nobody may ask.
+func (m *maker) refusal(kind plan.AttachKind) string {
+	if !slices.Contains([]plan.AttachKind{plan.Fentry, plan.Fexit, plan.Kprobe, plan.Kretprobe}, kind) {
+		return ""
+	}
+	if m.refusals == nil {
+		m.refusals, m.mayAsk = map[plan.AttachKind]string{}, attach.Try(plan.RawTracepoint, "sys_enter") == nil
+	}
+	why, asked := m.refusals[kind]
+	if !asked && m.mayAsk {
+		var refused *attach.Refusal
+		if err := attach.Try(kind, listing.Witness); errors.As(err, &refused) {
+			why = refused.Why
+		}
+		m.refusals[kind] = why
+	}
+	return why
 }
 
 // besides is what is worth knowing of a spec that is right.

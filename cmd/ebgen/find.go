@@ -16,8 +16,10 @@ import (
 	"github.com/ebgen/ebgen/runtime/tool"
 	"github.com/ebgen/ebgen/spec"
 	"github.com/ebgen/ebgen/spec/fit"
+	"github.com/ebgen/ebgen/spec/ktype"
 	"github.com/ebgen/ebgen/spec/plan"
 	"github.com/ebgen/ebgen/spec/regular"
+	"github.com/ebgen/ebgen/spec/source"
 	"github.com/ebgen/ebgen/specs"
 )
 
@@ -81,7 +83,19 @@ func find(ctx context.Context, argument string, stdin io.Reader) (*found, error)
 	if path, text, ok := specs.Find(argument); ok {
 		return &found{name: path, text: text}, nil
 	}
-	return nil, usageError{fmt.Errorf("no spec is named %q: no such file, and none in $EBGEN_PATH or the catalogue (ebgen list)", argument)}
+	err := fmt.Errorf("no spec is named %q: no such file, and none in $EBGEN_PATH or the catalogue (ebgen list)", argument)
+	if near := ktype.Nearest(strings.TrimSuffix(filepath.Base(argument), ".yaml"), catalogueNames()); len(near) > 0 {
+		err = fmt.Errorf("%w\nhint: did you mean %s?", err, source.OrList(near))
+	}
+	return nil, usageError{err}
+}
+
+// catalogueNames lists the names of the specs that come with ebgen.
+func catalogueNames() (names []string) {
+	for _, path := range specs.Paths() {
+		names = append(names, specs.Name(path))
+	}
+	return names
 }
 
 // findBelow finds a file of the directory that argument names, or what argument itself

@@ -58,7 +58,7 @@ checked against this kernel's types, compiled once, attached, accounted for.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{tool.FlagError(cmd.Flags(), err)} })
 	root.AddCommand(newRun(), newReplay(), newCheck(), newTest(), newGen(), newBuild(), newList(), newProbes(), newTypes(), newNew(), newSchema(), newShow(), newMan())
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -107,7 +108,7 @@ func (o *runOptions) trace(ctx context.Context, f *found, stdout, stderr io.Writ
 
 // explainRun points into the spec where the kernel's refusal leads there.
 func explainRun(f *found, err error, verbose func(string, ...any), stderr io.Writer) error {
-	at, d := 0, source.Diagnostic{}
+	at, word, d := 0, "", source.Diagnostic{}
 	var verifier *runtime.VerifierError
 	var attach *runtime.AttachError
 	switch {
@@ -120,17 +121,46 @@ func explainRun(f *found, err error, verbose func(string, ...any), stderr io.Wri
 		}
 		verbose("%s", strings.Join(verifier.Log, "\n"))
 	case errors.As(err, &attach):
-		at, d.Message, d.Notes = attach.Line, "this kernel cannot attach "+attach.Probe, attach.Refusals
+		at, d = attach.Line, refused(attach)
+		word = attach.Probe
 	}
 	if at == 0 || f.bundle != nil {
 		return err
 	}
 	file := source.NewFile(f.name, string(f.text))
-	line := file.Line(at)
-	start := file.Offset(source.Position{Line: at, Column: 1})
-	d.Span = source.Span{Start: start + len(line) - len(strings.TrimLeft(line, " \t")), End: start + len(line)}
+	d.Span = spanOf(file, at, word)
 	fmt.Fprint(stderr, d.Format(file))
 	return reported{err}
+}
+
+// spanOf is where a word stands in a line, or all of the line.
+func spanOf(file *source.File, at int, word string) source.Span {
+	line := file.Line(at)
+	start := file.Offset(source.Position{Line: at, Column: 1})
+	if i := strings.Index(line, word); i >= 0 && word != "" {
+		return source.Span{Start: start + i, End: start + i + len(word)}
+	}
+	return source.Span{Start: start + len(line) - len(strings.TrimLeft(line, " \t")), End: start + len(line)}
+}
+
+// refused is what a probe that could not be attached is told of, and what to do next.
+func refused(e *runtime.AttachError) (d source.Diagnostic) {
+	reasons := slices.Compact(slices.Clone(e.Refusals))
+	if len(reasons) == 1 {
+		var near string
+		d.Message, near, _ = strings.Cut(reasons[0], "; did you mean ")
+		if near != "" {
+			d.Hint = "did you mean " + near
+		}
+		return d
+	}
+	d.Message, d.Notes = "this kernel cannot attach "+e.Probe, reasons
+	if _, target, ok := strings.Cut(e.Probe, ":"); ok && strings.HasPrefix(e.Probe, "function:") {
+		words := strings.Split(strings.TrimSuffix(target, ":return"), "_")
+		longest := slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
+		d.Hint = "ebgen probes '*" + longest + "*' lists what can be traced here"
+	}
+	return d
 }
 
 // specArgument finds SPEC among arguments some of whose flags only the spec declares:
@@ -143,7 +173,7 @@ func specArgument(args []string) (string, *runOptions, error) {
 	o.Flags(set)
 	o.flags(set)
 	if err := set.Parse(args); err != nil {
-		return "", o, err
+		return "", o, tool.FlagError(set, err)
 	}
 	if set.NArg() == 0 {
 		return "", o, nil

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ebgen/ebgen/gen/clang"
 	"github.com/ebgen/ebgen/runtime/attach"
+	"github.com/ebgen/ebgen/spec/listing"
 	"github.com/ebgen/ebgen/spec/plan"
 )
 
@@ -97,6 +98,8 @@ func condition(name string) (bool, error) {
 			}
 		}
 		return false, nil
+	case "functions": // of the kernel, traced in one way or the other
+		return attach.Try(plan.Kprobe, listing.Witness) == nil || attach.Try(plan.Fentry, listing.Witness) == nil, nil
 	case "multi": // links at many sites of a program
 		return attach.Multi(), nil
 	case "tracers":

@@ -97,6 +97,7 @@ type mapJSON struct {
 
 type programLength struct {
 	Name         string `json:"name"`
+	Probe        string `json:"probe"`
 	Instructions int    `json:"instructions"`
 }
 
@@ -178,7 +179,7 @@ func pageOf(f *found, b *plan.Bundle) *page {
 	if counts, err := gen.Instructions(b); err == nil {
 		for _, probe := range p.Probes {
 			for _, a := range probe.Alternatives {
-				one.Programs = append(one.Programs, programLength{a.Program, counts[a.Program]})
+				one.Programs = append(one.Programs, programLength{a.Program, strings.TrimSuffix(string(a.Kind)+":"+a.Target, ":"), counts[a.Program]})
 			}
 		}
 	}
@@ -331,12 +332,12 @@ func (p *page) write(w io.Writer, s style) error {
 	err = errors.Join(err, section("Maps", "map", "type", "room", "memory"))
 	rows = append(rows, []string{"record", fmt.Sprintf("%d bytes", p.RecordBytes)})
 	for _, one := range p.Programs {
-		rows = append(rows, []string{one.Name, fmt.Sprintf("%d instructions", one.Instructions)})
+		rows = append(rows, []string{one.Name, fmt.Sprintf("%d instructions", one.Instructions), one.Probe})
 	}
 	if p.OwnC {
 		rows = append(rows, []string{"c", "it has C of its own"})
 	}
-	err = errors.Join(err, section("Size", "what", "size"))
+	err = errors.Join(err, section("Size", "what", "size", "at"))
 	rows = append(rows, []string{"file", p.File}, []string{"checked against", p.Kernel})
 	return errors.Join(err, section("Source", "what", "where"), b.Flush())
 }
@@ -344,7 +345,10 @@ func (p *page) write(w io.Writer, s style) error {
 type plainText struct{}
 
 func (plainText) title(w io.Writer, name, description string) {
-	fmt.Fprintf(w, "%s: %s\n", name, strings.TrimSpace(description))
+	if description = strings.TrimSpace(description); description != "" {
+		name += ": " + description
+	}
+	fmt.Fprintln(w, name)
 }
 
 func (plainText) section(w io.Writer, name string, _ []string, rows [][]string) error {

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 		Notice: func(line string) { fmt.Fprintln(s.Err, line) },
 		Ready: func() {
 			settled.Reset(settling)
-			fmt.Fprintf(s.Err, "tracing %s; Ctrl-C ends it\n", b.Plan.Name)
+			fmt.Fprintf(s.Err, "tracing %s%s; Ctrl-C ends it\n", b.Plan.Name, until(cmp.Or(o.Duration, time.Duration(b.Plan.Limits.Duration))))
 			if s.Workload == nil {
 				made <- nil
 				return
@@ -117,7 +118,11 @@ func Run(ctx context.Context, b *plan.Bundle, o *Options, s Streams) error {
 	if failed := <-made; failed != nil && !errors.Is(failed, context.Canceled) {
 		err = errors.Join(err, fmt.Errorf("the workload: %w", failed))
 	}
-	for _, line := range append(account.Lines(), remarks...) {
+	lines := account.Lines()
+	if account.Delivered+account.LostRing+account.LostSink+account.Limited == 0 && filtered(b.Plan) {
+		lines[0] += ": no event came, or none passed the filter"
+	}
+	for _, line := range append(lines, remarks...) {
 		fmt.Fprintln(s.Err, line)
 	}
 	if recorder != nil {
@@ -218,4 +223,17 @@ func (o *Options) process(p *plan.Plan) (int, error) {
 		return 0, fmt.Errorf("--pid %s: a process has a number above 0", o.pid)
 	}
 	return pid, nil
+}
+
+// until says how long a run lasts that has an end.
+func until(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return " for " + d.String()
+}
+
+// filtered reports whether events may be left out by a filter.
+func filtered(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Bodies, func(b plan.Body) bool { return len(b.Filters) > 0 })
 }

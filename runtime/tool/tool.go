@@ -97,7 +97,7 @@ func (o *Options) Parse(name string, params []Param, args []string, more func(*p
 		}
 	}
 	if err := set.Parse(args); err != nil {
-		return nil, UsageError{err}
+		return nil, UsageError{FlagError(set, err)}
 	}
 	if err := o.checkFormat(); err != nil {
 		return nil, UsageError{err}

@@ -198,15 +198,15 @@ func reason(err error) string {
 	return text
 }
 
-// witness is a function that every kernel has and that can be traced in any way: what it
+// Witness is a function that every kernel has and that can be traced in any way: what it
 // is refused for, the kernel refuses all functions.
-const witness = "vfs_read"
+const Witness = "vfs_read"
 
 // refusal says why the kernel refuses a kind of attachment as a whole, "" when it does not.
 func (l *lister) refusal(k plan.AttachKind) string {
 	why, asked := l.offered[k]
 	if !asked && l.Try != nil {
-		if err := l.Try(k, witness); err != nil {
+		if err := l.Try(k, Witness); err != nil {
 			why = reason(err)
 		}
 		l.offered[k] = why

@@ -251,6 +251,12 @@ var sizeUnits = []struct {
 	shift int
 }{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}}
 
+// foreignSizes are units as others write them, in capitals.
+var foreignSizes = map[string]string{
+	"K": "KiB", "KB": "KiB", "KIB": "KiB", "M": "MiB", "MB": "MiB", "MIB": "MiB",
+	"G": "GiB", "GB": "GiB", "GIB": "GiB", "T": "TiB", "TB": "TiB", "TIB": "TiB",
+}
+
 func parseSize(text string) (uint64, error) {
 	for _, unit := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, unit.name)
@@ -262,6 +268,10 @@ func parseSize(text string) (uint64, error) {
 			break
 		}
 		return n << unit.shift, nil
+	}
+	unit := strings.TrimLeft(text, "0123456789")
+	if right := foreignSizes[strings.ToUpper(unit)]; right != "" && right != unit && unit != text {
+		return 0, fmt.Errorf("is not a size: write %s%s", strings.TrimSuffix(text, unit), right)
 	}
 	return 0, errors.New("is not a size such as 4096 or 4KiB")
 }

@@ -68,7 +68,7 @@ func notedSites(path, provider, name string) (sites []binary.Site, found string,
 		return nil, "", err
 	}
 	if len(probes) == 0 {
-		return nil, "", fmt.Errorf("%s has no USDT probes", path)
+		return nil, "", fmt.Errorf("%s has no USDT probes: it was built without them; uprobe:%[1]s:FUNCTION traces a function", path)
 	}
 	var known, providers []string
 	for _, p := range probes {
