@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	goruntime "runtime"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -136,8 +135,14 @@ func listProbes(cmd *cobra.Command, o *probesOptions, pattern string) error {
 		return writeProbesJSON(cmd.OutOrStdout(), s, list.Probes)
 	}
 	full := whole || o.verbose
+	hopeless := func(p listing.Probe) bool { return p.Whole && p.State == listing.Refused }
+	// Of all kinds those are shown that this kernel has.
+	folded := !full && !strings.Contains(pattern, ":") && !hopeless(list.Probes[0])
 	w := bufio.NewWriterSize(plainOut(cmd), 1<<16)
 	for _, p := range list.Probes {
+		if folded && hopeless(p) {
+			continue
+		}
 		if full {
 			writeFull(w, s, p)
 		} else {
@@ -147,12 +152,19 @@ func listProbes(cmd *cobra.Command, o *probesOptions, pattern string) error {
 	if err := w.Flush(); err != nil || full {
 		return err
 	}
-	var said []string
+	counts, kinds := map[string]int{}, []string{}
+	why := map[string]string{}
 	for _, p := range list.Probes {
-		if p.Whole && p.State == listing.Refused && !slices.Contains(said, p.Why) {
-			said = append(said, p.Why)
-			kind, _, _ := strings.Cut(p.Name, ":")
-			fmt.Fprintf(stderr, "no %s attaches: %s\n", kind, p.Why)
+		if kind, _, _ := strings.Cut(p.Name, ":"); hopeless(p) {
+			if counts[kind]++; counts[kind] == 1 {
+				kinds, why[kind] = append(kinds, kind), p.Why
+			}
+		}
+	}
+	for _, kind := range kinds {
+		fmt.Fprintf(stderr, "no %s attaches: %s\n", kind, why[kind])
+		if folded {
+			fmt.Fprintf(stderr, "%d of them are not shown: ebgen probes '%s:%s' does\n", counts[kind], kind, pattern)
 		}
 	}
 	return nil
