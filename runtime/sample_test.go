@@ -275,7 +275,7 @@ type witness struct {
 }
 
 func (w *witness) Bind(lookup func(uint64) ([]byte, bool)) { w.lookup = lookup }
-func (w *witness) Met(s stack.Space)                       { w.spaces = append(w.spaces, s) }
+func (w *witness) Met(s, _ stack.Space)                    { w.spaces = append(w.spaces, s) }
 
 func stacked(t *testing.T, program string) *plan.Bundle {
 	b := samples(t, plan.Attachment{Kind: plan.Begin, Program: program})

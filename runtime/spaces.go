@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -19,8 +18,9 @@ type Stacks interface {
 	// after Run has returned.
 	Bind(lookup func(id uint64) (value []byte, ok bool))
 	// Met tells of a process whose stack was taken, the first time that happens, from a
-	// goroutine of its own: the process may end at any time.
-	Met(stack.Space)
+	// goroutine of its own: the process may end at any time. The parent is the one of
+	// whose mappings it still has a copy, zero for none.
+	Met(s, parent stack.Space)
 }
 
 // Maps of stacks in the object.
@@ -32,7 +32,7 @@ const (
 // spaces reads the ring in which a tracer tells of the processes that it meets.
 type spaces struct {
 	ring    *ringbuf
-	met     func(stack.Space)
+	met     func(s, parent stack.Space)
 	ending  atomic.Bool
 	stopped chan error // what run returned
 }
@@ -68,7 +68,7 @@ func (t *tracer) openStacks(s Stacks) error {
 }
 
 // listen starts the goroutine that tells of spaces; close ends it.
-func listen(m *ebpf.Map, met func(stack.Space)) (*spaces, error) {
+func listen(m *ebpf.Map, met func(s, parent stack.Space)) (*spaces, error) {
 	// The tracer has no flag for this ring: the kernel wakes us by itself whenever we have
 	// read all that there was.
 	ring, err := openRing(m, new(uint32))
@@ -100,14 +100,14 @@ func (s *spaces) run() error {
 }
 
 func (s *spaces) take(record []byte) error {
-	if len(record) != plan.SpaceSize {
+	switch len(record) {
+	case plan.SpaceSize:
+		s.met(stack.SpaceOf(record), stack.Space{})
+	case 2 * plan.SpaceSize:
+		s.met(stack.SpaceOf(record), stack.SpaceOf(record[plan.SpaceSize:]))
+	default:
 		return fmt.Errorf("a record of %d bytes, a space has %d", len(record), plan.SpaceSize)
 	}
-	s.met(stack.Space{
-		Pid:     binary.NativeEndian.Uint32(record[plan.SpacePid:]),
-		Exec:    binary.NativeEndian.Uint32(record[plan.SpaceExec:]),
-		Started: binary.NativeEndian.Uint64(record[plan.SpaceStarted:]),
-	})
 	return nil
 }
 

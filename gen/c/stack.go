@@ -30,7 +30,7 @@ const stackSlots = 8
 const stackClaims = 4096
 
 // spacesSeen is how many processes are known to have been told of, and spacesRing the
-// bytes of the ring that tells of them, each in plan.SpaceSize and 8 bytes of header.
+// bytes of the ring that tells of them, each in twice plan.SpaceSize at most and 8 bytes of header.
 const (
 	spacesSeen = 16384
 	spacesRing = 1 << 16 // the largest page, of arm64
@@ -53,6 +53,7 @@ func (p *printer) keptStacks() *keptStacks {
 			p.use(name)
 		}
 		p.tag("task_struct", false)
+		p.tag("mm_struct", false)
 	}
 	entries := s.User && slices.ContainsFunc(p.plan.Probes, func(probe plan.Probe) bool { return slices.ContainsFunc(probe.Alternatives, atEntry) })
 	if entries {

@@ -17,7 +17,8 @@ func keeping(p *plan.Plan, depth, entries int, user bool) *plan.Plan {
 		p.Structs = append(p.Structs, plan.Struct{Name: "task_struct", Members: []plan.Member{
 			{Name: "flags", Type: tU32}, {Name: "mm", Type: structPointer("mm_struct")}, {Name: "group_leader", Type: structPointer("task_struct")},
 			{Name: "start_boottime", Type: tU64}, {Name: "self_exec_id", Type: tU64},
-		}})
+			{Name: "real_parent", Type: structPointer("task_struct")}, {Name: "tgid", Type: tS32},
+		}}, plan.Struct{Name: "mm_struct", Members: []plan.Member{{Name: "start_code", Type: tU64}, {Name: "arg_start", Type: tU64}}})
 	}
 	return p
 }

@@ -17,8 +17,9 @@ type Kernel interface {
 // Users names addresses of processes: process.Table does. Its methods are called from
 // several goroutines.
 type Users interface {
-	// Met tells that a stack of this space was taken. The process may be gone.
-	Met(Space)
+	// Met tells that a stack of this space was taken. The process may be gone. The parent
+	// is the space that fork has copied to make this one, zero for none.
+	Met(s, parent Space)
 	// Frames appends what an address of a space is to dst: at least one frame, which has no
 	// name when none is known, and those that the compiler put into it before it. A returned
 	// address is one that a call returns to: the call stands before it.
@@ -53,10 +54,10 @@ func (b *Book) Bind(lookup func(id uint64) (value []byte, ok bool)) {
 	b.lookup = lookup
 }
 
-// Met tells of a process whose stack was taken.
-func (b *Book) Met(s Space) {
+// Met tells of a process whose stack was taken, and of the one that fork has copied for it.
+func (b *Book) Met(s, parent Space) {
 	if b.users != nil {
-		b.users.Met(s)
+		b.users.Met(s, parent)
 	}
 }
 
@@ -117,12 +118,7 @@ func parse(value []byte) (s Space, addrs []uint64, ok bool) {
 	if len(value) < plan.StackFrames {
 		return s, nil, false
 	}
-	space := value[plan.StackSpace:]
-	s = Space{
-		Pid:     binary.NativeEndian.Uint32(space[plan.SpacePid:]),
-		Exec:    binary.NativeEndian.Uint32(space[plan.SpaceExec:]),
-		Started: binary.NativeEndian.Uint64(space[plan.SpaceStarted:]),
-	}
+	s = SpaceOf(value[plan.StackSpace:])
 	count := int(binary.NativeEndian.Uint32(value[plan.StackCount:]))
 	if count > (len(value)-plan.StackFrames)/8 {
 		return s, nil, false

@@ -31,7 +31,7 @@ type users struct {
 	asked int
 }
 
-func (u *users) Met(s Space) {
+func (u *users) Met(s, _ Space) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.met = append(u.met, s)
@@ -103,7 +103,7 @@ func TestKernelFrames(t *testing.T) {
 func TestUserFrames(t *testing.T) {
 	u := new(users)
 	b, _ := book(u, map[uint64][]byte{1: value(someone, 0x10, 0x20), 2: value(someone, 0x10, 0x7000)})
-	b.Met(someone)
+	b.Met(someone, Space{})
 	if !slices.Equal(u.met, []Space{someone}) {
 		t.Errorf("met %v", u.met)
 	}
@@ -175,7 +175,7 @@ func TestManyGoroutines(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for id := uint64(1); id < 101; id++ {
-				b.Met(someone)
+				b.Met(someone, Space{})
 				if got, ok := b.Frames(id); !ok || len(got) != 4 || got[0].Address != id {
 					t.Errorf("%d: %+v", id, got)
 				}

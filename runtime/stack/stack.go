@@ -9,12 +9,27 @@
 //	frames, ok := book.Frames(id)
 package stack
 
+import (
+	"encoding/binary"
+
+	"github.com/ebgen/ebgen/spec/plan"
+)
+
 // Space is the mappings of one process between two calls of exec: see plan.Stacks. The
 // zero Space is the kernel.
 type Space struct {
 	Pid     uint32 // tgid in the first pid namespace
 	Exec    uint32 // self_exec_id of its task
 	Started uint64 // ns of CLOCK_BOOTTIME
+}
+
+// SpaceOf reads a space, as plan.Stacks lays it out.
+func SpaceOf(b []byte) Space {
+	return Space{
+		Pid:     binary.NativeEndian.Uint32(b[plan.SpacePid:]),
+		Exec:    binary.NativeEndian.Uint32(b[plan.SpaceExec:]),
+		Started: binary.NativeEndian.Uint64(b[plan.SpaceStarted:]),
+	}
 }
 
 // Frame is one function on a stack. Several frames may share an address, where the

@@ -18,6 +18,10 @@ var Needs = map[string][]MemberPath{
 		{"struct", "task_struct", "start_boottime", "u64"},
 		{"struct", "task_struct", "mm", "struct mm_struct *"},
 		{"struct", "task_struct", "flags", "unsigned int"},
+		{"struct", "task_struct", "real_parent", "struct task_struct *"},
+		{"struct", "task_struct", "tgid", "pid_t"},
+		{"struct", "mm_struct", "start_code", "unsigned long"},
+		{"struct", "mm_struct", "arg_start", "unsigned long"},
 	},
 	"ppid": {
 		{"struct", "task_struct", "real_parent", "struct task_struct *"},

@@ -30,7 +30,7 @@ var Reserved = func() map[string]bool {
 		functions function_hit function_name go_registers EOPNOTSUPP usdt_argument_0 usdt_argument_1 usdt_argument_2
 		usdt_argument_3 usdt_argument_4 usdt_argument_5 usdt_argument_6 usdt_argument_7 usdt_argument_8 usdt_argument_9
 		usdt_argument_10 usdt_argument_11
-		MAY_BE_EMPTY AT_ENTRY stack_caller stack_with_caller stacks stack_claims stack_kept stack_mix stack_number stack_of stack_slots STACK_SLOTS in_kernel_only space_met space_of
+		MAY_BE_EMPTY AT_ENTRY stack_caller stack_with_caller stacks stack_claims stack_kept stack_mix stack_number stack_of stack_slots STACK_SLOTS in_kernel_only space_copied space_met space_of
 		spaces spaces_lost spaces_seen BPF_F_USER_STACK EFAULT PF_KTHREAD PF_USER_WORKER bpf_get_stack bpf_ringbuf_output
 		ADD KEEP active count_in linear_bucket_s64 linear_bucket_u64 log_bucket_s64 log_bucket_u64
 		bpf_rdonly_cast readable bpf_get_current_cgroup_id bpf_get_current_comm bpf_get_current_pid_tgid bpf_get_current_task bpf_get_current_uid_gid

@@ -8,7 +8,8 @@ package plan
 // A process is known by more than its pid, which another one may get, and whose mappings
 // exec replaces: by its space. The program tells of each space that it meets, so that
 // the mappings are read while the process lives: the ring buffer "spaces" gets SpaceSize
-// bytes when the LRU map "spaces_seen" does not have the space yet.
+// bytes when the LRU map "spaces_seen" does not have the space yet, and as many for the space of
+// the parent when fork has made the process of it and neither has called exec since.
 type Stacks struct {
 	Map   int  // index into Plan.Maps: Use is StackMap, Key.Size StackSize
 	Depth int  // frames of one stack at most, 1 to MaxDepth

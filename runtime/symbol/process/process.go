@@ -8,7 +8,7 @@
 //
 //	t := process.NewTable()
 //	defer t.Close()
-//	t.Met(space)
+//	t.Met(space, stack.Space{})
 //	frames = t.Frames(frames, space, 0x7f12345678, false)
 package process
 
@@ -74,8 +74,17 @@ func NewTable() *Table {
 	}
 }
 
-// Met looks at a process whose stack was taken.
-func (t *Table) Met(s stack.Space) { t.space(s) }
+// Met looks at a process whose stack was taken, and at the parent whose mappings it has a copy of.
+func (t *Table) Met(key, parent stack.Space) {
+	s := t.space(key)
+	if parent == (stack.Space{}) {
+		return
+	}
+	from := t.space(parent)
+	s.mu.Lock()
+	s.parent = from
+	s.mu.Unlock()
+}
 
 // space returns what is known of a space, which is looked at when it is new.
 func (t *Table) space(key stack.Space) *space {
@@ -213,11 +222,15 @@ func (t *Table) Frames(dst []stack.Frame, key stack.Space, addr uint64, returned
 	s := t.space(key)
 	s.mu.Lock()
 	var at mapping
-	if m := t.in(s, addr-back); m != nil {
+	m, known := t.in(s, addr-back), len(s.code) > 0
+	early := s.gone && !known && !s.missed
+	if s.gone && !known && s.parent != nil {
+		code := s.parent.mappings()
+		m, early = find(code, addr-back), early && len(code) == 0
+	}
+	if m != nil {
 		at = *m
 	}
-	known := len(s.code) > 0
-	early := s.gone && !known && !s.missed
 	s.missed = s.missed || early
 	s.mu.Unlock()
 	if early {

@@ -132,7 +132,7 @@ func TestDead(t *testing.T) {
 		build(t, path, append([]string{"testdata/told.c"}, flags...)...)
 		p := start(t, exec.Command(path))
 		addr, key, tab := p.tell("a"), p.space(1), table(t)
-		tab.Met(key)
+		tab.Met(key, stack.Space{})
 		p.end()
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -178,16 +178,16 @@ func TestExec(t *testing.T) {
 		p, tab := start(t, exec.Command(path)), table(t)
 		first, before := p.tell("a"), p.space(1)
 		if !late {
-			tab.Met(before)
+			tab.Met(before, stack.Space{})
 		}
 		if _, err := io.WriteString(p.in, "x"); err != nil {
 			t.Fatal(err)
 		}
 		second, after := p.tell("a"), p.space(2)
 		if late { // it is told of when it is over
-			tab.Met(before)
+			tab.Met(before, stack.Space{})
 		}
-		tab.Met(after)
+		tab.Met(after, stack.Space{})
 		named(t, tab, after, second, "told", path)
 		if late {
 			named(t, tab, before, first, "", "")
@@ -215,7 +215,7 @@ func TestLoadedLater(t *testing.T) {
 		p, tab := start(t, exec.Command(path, library)), table(t)
 		p.tell("a")
 		key := p.space(1)
-		tab.Met(key)
+		tab.Met(key, stack.Space{})
 		addr := p.tell("l")
 		for began := time.Now(); ; time.Sleep(time.Millisecond) {
 			if asked {
@@ -261,7 +261,7 @@ func TestPerfMap(t *testing.T) {
 	build(t, path, "testdata/told.c")
 	p, tab := start(t, exec.Command(path)), table(t)
 	addr, key := p.tell("m"), p.space(1)
-	tab.Met(key)
+	tab.Met(key, stack.Space{})
 	named(t, tab, key, addr, "", anonymous)
 	perf := fmt.Sprintf("/tmp/perf-%d.map", p.Process.Pid)
 	writePerfMap(t, perf, fmt.Sprintf("%x 40 JS:first a.js:1:2\n", addr))
@@ -301,6 +301,26 @@ func TestForeignPerfMap(t *testing.T) {
 	named(t, tab, key, addr, "forged", "")
 }
 
+// What fork has made has its parent's mappings, and is not looked at in time.
+func TestForked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "told")
+	build(t, path, "testdata/told.c")
+	p, tab := start(t, exec.Command(path)), table(t)
+	addr, child := p.tell("a"), stack.Space{Pid: 1<<31 - 1, Exec: 1, Started: 1}
+	tab.Met(child, p.space(1))
+	p.end()
+	named(t, tab, child, addr, "told", path)
+	named(t, tab, child, 0x1000, "", "") // it may have mapped more than its parent
+	if err := tab.Err(); err != nil {
+		t.Error(err)
+	}
+	orphan := child
+	orphan.Started++
+	tab.Met(orphan, stack.Space{Pid: 1<<31 - 2, Exec: 1, Started: 1})
+	named(t, tab, orphan, addr, "", "")
+	tooLate(t, tab, 1)
+}
+
 // In a container the program's pid and its /tmp are its own. The kernel gives the path of
 // a file from our root where it leads there, else from the root of its mounts.
 func TestContainer(t *testing.T) {
@@ -327,7 +347,7 @@ func TestContainer(t *testing.T) {
 		p, tab := start(t, c), table(t)
 		addr, made, key := p.tell("a"), p.tell("m"), p.space(1)
 		writePerfMap(t, filepath.Join(root, "tmp/perf-1.map"), fmt.Sprintf("%x 40 jitted\n", made))
-		tab.Met(key)
+		tab.Met(key, stack.Space{})
 		p.end()
 		named(t, tab, key, addr, "told", path)
 		named(t, tab, key, made, "jitted", "")
@@ -393,7 +413,7 @@ func TestVdso(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab, key := table(t), spaceOf(t, os.Getpid())
-	tab.Met(key)
+	tab.Met(key, stack.Space{})
 	var at uint64
 	for _, m := range tab.space(key).code {
 		if m.from.path == "[vdso]" {
@@ -465,7 +485,7 @@ func TestManyGoroutines(t *testing.T) {
 		all.Go(func() {
 			for range 37 {
 				named(t, tab, key, addr, "told", path)
-				tab.Met(stack.Space{Pid: 1<<31 - 1, Exec: uint32(i), Started: 1})
+				tab.Met(stack.Space{Pid: 1<<31 - 1, Exec: uint32(i), Started: 1}, stack.Space{})
 				tab.Frames(nil, spaceOf(t, os.Getpid()), 0x1000, true)
 			}
 		})

@@ -25,11 +25,19 @@ type space struct {
 	gone    bool      // nothing more will be read
 	missed  bool      // it was gone before anything was read, and counted
 	code    []mapping
+	parent  *space  // that fork has copied to make this one, nil for none; its code counts when there is none here
 	mark    uint64  // end of its stack, which exec puts elsewhere
 	text    uint64  // hash of /proc/PID/maps
 	root    *handle // "/" of the process, nil when it was never seen
 	names   identity
 	jit     *perfMap // nil as long as there is none
+}
+
+// mappings are what is known of its code.
+func (s *space) mappings() []mapping {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code
 }
 
 // identity is what /proc/PID/status says of a process.

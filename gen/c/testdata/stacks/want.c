@@ -60,14 +60,19 @@ static void *(*const bpf_ringbuf_reserve)(void *map, u64 size, u64 flags) = (voi
 static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
 
 /* What is read of the kernel's types; CO-RE finds the offsets at load. */
-struct mm_struct;
-
 struct task_struct {
 	u32 flags;
 	const struct mm_struct *mm;
 	const struct task_struct *group_leader;
 	u64 start_boottime;
 	u64 self_exec_id;
+	const struct task_struct *real_parent;
+	s32 tgid;
+} CORE;
+
+struct mm_struct {
+	u64 start_code;
+	u64 arg_start;
 } CORE;
 
 /* One record, 48 bytes, native byte order. */
@@ -273,18 +278,43 @@ static __always_inline long space_of(struct space *to)
 }
 
 /*
- * Tells of a space when it is met first, so that its mappings are read while it lives.
- * One that found no room in the ring is told of with the next stack.
+ * Whether the running process, whose space is *of, is still the copy that fork has made of its
+ * parent, whose space becomes *parent: both have called exec as often, and their code and their
+ * arguments are in one place. When the parent has ended another process is the parent, which
+ * has neither there.
+ */
+static __always_inline bool space_copied(const struct space *of, struct space *parent)
+{
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct task_struct *real_parent, *group_leader;
+	const struct mm_struct *mm, *parent_mm;
+	u64 code, parent_code, args, parent_args;
+
+	if (READ(real_parent, &task->real_parent) || READ(group_leader, &real_parent->group_leader) ||
+	    READ_INT(parent->tgid, real_parent, tgid) || READ_INT(parent->exec, real_parent, self_exec_id) ||
+	    READ_INT(parent->started, group_leader, start_boottime) ||
+	    READ(mm, &task->mm) || READ(parent_mm, &real_parent->mm) ||
+	    READ_INT(code, mm, start_code) || READ_INT(parent_code, parent_mm, start_code) ||
+	    READ_INT(args, mm, arg_start) || READ_INT(parent_args, parent_mm, arg_start))
+		return 0;
+	return parent->exec == of->exec && parent_code == code && parent_args == args;
+}
+
+/*
+ * Tells of a space when it is met first, so that its mappings are read while it lives, and of
+ * its parent's when they have been the same. One that found no room in the ring is told of with
+ * the next stack.
  */
 static __always_inline void space_met(const struct space *space)
 {
+	struct space told[2] = {*space};
 	const u8 seen = 1;
 
 	if (bpf_map_lookup_elem(&spaces_seen, space))
 		return;
 	if (bpf_map_update_elem(&spaces_seen, space, &seen, BPF_NOEXIST) == -EEXIST)
 		return;	/* another CPU was first */
-	if (bpf_ringbuf_output(&spaces, space, sizeof(*space), 0)) {
+	if (bpf_ringbuf_output(&spaces, told, space_copied(space, &told[1]) ? sizeof(told) : sizeof(*space), 0)) {
 		count_one(&spaces_lost);
 		bpf_map_delete_elem(&spaces_seen, space);
 	}
@@ -444,6 +474,6 @@ SEC("raw_tp/sys_enter") int stacks_rawtracepoint(u64 *ctx)
 #line 2 "stacks.yaml"
 	return stacks_body(ctx);
 }
-#line 448 "stacks.bpf.c"
+#line 478 "stacks.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
