@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -179,26 +180,43 @@ func (f *File) executable(offset uint64) (address uint64, ok bool) {
 const debugDirectory = "/usr/lib/debug"
 
 // debugFile opens the file that holds the symbols stripped from f, or nil: by build id,
-// else by .gnu_debuglink (gdb's manual, "Debugging Information in Separate Files").
+// else by .gnu_debuglink (gdb's manual, "Debugging Information in Separate Files"). It must
+// say that it belongs to f, by its build id or, where f has none, by its checksum: in one of
+// another build functions begin where here are the middles of instructions.
 func (f *File) debugFile() *File {
 	var candidates []string
-	if id := f.BuildID(); len(id) > 2 {
+	id := f.BuildID()
+	if len(id) > 2 {
 		candidates = append(candidates, filepath.Join(debugDirectory, ".build-id", id[:2], id[2:]+".debug"))
 	}
-	if d, err := f.data(".gnu_debuglink"); err == nil && len(d) > 0 {
-		name, _, _ := bytes.Cut(d, []byte{0})
-		if base := filepath.Base(string(name)); base != "." && base != "/" {
-			dir := filepath.Dir(f.path)
-			candidates = append(candidates, filepath.Join(dir, base), filepath.Join(dir, ".debug", base), filepath.Join(debugDirectory, dir, base))
-		}
+	link, err := f.data(".gnu_debuglink")
+	name, _, _ := bytes.Cut(link, []byte{0})
+	sum := (len(name) + 1 + 3) &^ 3 // the name is padded to words
+	if base := filepath.Base(string(name)); err == nil && len(link) >= sum+4 && base != "." && base != "/" {
+		dir := filepath.Dir(f.path)
+		candidates = append(candidates, filepath.Join(dir, base), filepath.Join(dir, ".debug", base), filepath.Join(debugDirectory, dir, base))
 	}
 	for _, path := range candidates {
 		if path == f.path {
 			continue
 		}
-		if d, err := Open(path); err == nil {
+		d, err := Open(path)
+		if err != nil {
+			continue
+		}
+		if id != "" && d.BuildID() == id || id == "" && d.checksum() == f.elf.ByteOrder.Uint32(link[sum:]) {
 			return d
 		}
+		_ = d.Close() // it was only looked at
 	}
 	return nil
+}
+
+// checksum is what .gnu_debuglink has of a file, 0 when it cannot be read or is too large.
+func (f *File) checksum() uint32 {
+	sum := crc32.NewIEEE()
+	if n, err := io.Copy(sum, io.NewSectionReader(f.file, 0, largestRead+1)); err != nil || n > largestRead {
+		return 0
+	}
+	return sum.Sum32()
 }

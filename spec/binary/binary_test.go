@@ -100,27 +100,36 @@ func TestStripped(t *testing.T) {
 	if _, err := exec.LookPath("objcopy"); err != nil {
 		t.Skip("no objcopy")
 	}
-	path := assemble(t, "-static", "-Wl,--build-id")
-	whole := open(t, path)
-	want, err := whole.Functions("shop::sell")
-	if err != nil || len(whole.BuildID()) != 40 {
-		t.Fatalf("%v, build id %q", err, whole.BuildID())
-	}
-	debug := path + ".debug"
-	for _, args := range [][]string{{"--only-keep-debug", path, debug}, {"--strip-all", path}, {"--add-gnu-debuglink=" + debug, path}} {
-		if out, err := exec.Command("objcopy", args...).CombinedOutput(); err != nil {
-			t.Fatalf("objcopy %v: %v\n%s", args, err, out)
+	for flag, length := range map[string]int{"-Wl,--build-id": 40, "-Wl,--build-id=none": 0} {
+		path := assemble(t, "-static", flag)
+		whole := open(t, path)
+		want, err := whole.Functions("shop::sell")
+		if err != nil || len(whole.BuildID()) != length {
+			t.Fatalf("%v, build id %q", err, whole.BuildID())
 		}
-	}
-	got, err := open(t, path).Functions("shop::sell")
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("with debug symbols apart %+v (%v), want %+v", got, err, want)
-	}
-	if err := os.Remove(debug); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(t, path).Functions("shop::sell"); err == nil || !strings.Contains(err.Error(), "it was stripped") {
-		t.Errorf("without any symbols: %v", err)
+		debug, other := path+".debug", assemble(t, "-static", flag, "-Wl,-Ttext=0x401001")
+		for _, args := range [][]string{{"--only-keep-debug", path, debug}, {"--strip-all", path}, {"--add-gnu-debuglink=" + debug, path}} {
+			if out, err := exec.Command("objcopy", args...).CombinedOutput(); err != nil {
+				t.Fatalf("objcopy %v: %v\n%s", args, err, out)
+			}
+		}
+		got, err := open(t, path).Functions("shop::sell")
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("with debug symbols apart %+v (%v), want %+v", got, err, want)
+		}
+		// Those of another build, which may be left of an older version, are of none.
+		if err := os.Rename(other, debug); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := open(t, path).Functions("shop::sell"); err == nil || !strings.Contains(err.Error(), "it was stripped") {
+			t.Errorf("with those of another build: %+v, %v", got, err)
+		}
+		if err := os.Remove(debug); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := open(t, path).Functions("shop::sell"); err == nil || !strings.Contains(err.Error(), "it was stripped") {
+			t.Errorf("without any symbols: %v", err)
+		}
 	}
 }
 
