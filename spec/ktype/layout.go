@@ -20,14 +20,15 @@ type Row struct {
 // and with anonymous structs and unions as the source has them.
 func (t Type) Layout() []Row {
 	var rows []Row
-	t.complete().layOut(0, 0, maxDepth, &rows)
+	left := mostStructs
+	t.complete().layOut(0, 0, maxDepth, &left, &rows)
 	return rows
 }
 
 const byteBits = 8
 
-func (t Type) layOut(offset, depth, limit int, rows *[]Row) {
-	if limit == 0 {
+func (t Type) layOut(offset, depth, limit int, left *int, rows *[]Row) {
+	if *left--; limit == 0 || *left < 0 {
 		return
 	}
 	end := offset // of what the members so far take
@@ -45,7 +46,7 @@ func (t Type) layOut(offset, depth, limit int, rows *[]Row) {
 		case inner && (m.Name == "" || named):
 			row.Text = keyword(mt) + " {"
 			*rows = append(*rows, row)
-			mt.layOut(at, depth+1, limit-1, rows)
+			mt.layOut(at, depth+1, limit-1, left, rows)
 			row.Offset, row.Size, row.Text = -1, 0, "}"
 			if m.Name != "" {
 				row.Text += " " + m.Name

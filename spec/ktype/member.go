@@ -31,19 +31,24 @@ func (e *NoMember) Error() string {
 // Other kinds, and structs that are only declared, have none.
 func (t Type) Members() []Member {
 	var list []Member
-	t.complete().collect(0, maxDepth, &list)
+	left := mostStructs
+	t.complete().collect(0, maxDepth, &left, &list)
 	return list
 }
 
-func (t Type) collect(offset, depth int, list *[]Member) {
-	if depth == 0 {
+// mostStructs bounds how many anonymous structs and unions one has: in a BTF that is no
+// kernel's, one may have any number of itself.
+const mostStructs = 4096
+
+func (t Type) collect(offset, depth int, left *int, list *[]Member) {
+	if *left--; depth == 0 || *left < 0 {
 		return
 	}
 	for _, m := range members(t.raw) {
 		at := offset + int(m.Offset)
 		mt := t.kernel.typeOf(m.Type)
 		if m.Name == "" && mt.Kind == Struct {
-			mt.collect(at, depth-1, list)
+			mt.collect(at, depth-1, left, list)
 			continue
 		}
 		if m.Name != "" { // an unnamed bit field is padding

@@ -160,11 +160,24 @@ func (t Type) Elem() Type {
 // "char [16]", "int (*)(struct file *)".
 func (t Type) String() string { return t.spell("") }
 
+// mostSpelled bounds how many types one is spelt of: in a BTF that is no kernel's, one may be
+// made of itself.
+const mostSpelled = 256
+
 // spell writes a type around a declarator, which is what C puts in the middle: the
 // star of "int (*)[4]".
 func (t Type) spell(declarator string) string {
+	left := mostSpelled
+	return t.spellOf(declarator, &left)
+}
+
+// spellOf spells a type of at most so many others.
+func (t Type) spellOf(declarator string, left *int) string {
 	if t.Typedef != "" {
 		return join(t.Typedef, declarator)
+	}
+	if *left--; *left < 0 {
+		return join("?", declarator)
 	}
 	switch t.Kind {
 	case Pointer:
@@ -173,11 +186,11 @@ func (t Type) spell(declarator string) string {
 		if elem.Typedef == "" && (elem.Kind == Array || elem.Kind == Func) {
 			declarator = "(" + declarator + ")"
 		}
-		return elem.spell(declarator)
+		return elem.spellOf(declarator, left)
 	case Array:
-		return t.Elem().spell(fmt.Sprintf("%s[%d]", declarator, t.Len))
+		return t.Elem().spellOf(fmt.Sprintf("%s[%d]", declarator, t.Len), left)
 	case Func:
-		return t.spellFunc(declarator)
+		return t.spellFunc(declarator, left)
 	case Struct:
 		return join(t.tag(), declarator)
 	case Enumer:
@@ -192,19 +205,19 @@ func (t Type) spell(declarator string) string {
 	return join(t.Name, declarator)
 }
 
-func (t Type) spellFunc(declarator string) string {
+func (t Type) spellFunc(declarator string, left *int) string {
 	proto, ok := t.raw.(*btf.FuncProto)
 	if !ok {
 		return join("?", declarator)
 	}
 	params := make([]string, len(proto.Params))
 	for i, p := range proto.Params {
-		params[i] = t.kernel.typeOf(p.Type).String()
+		params[i] = t.kernel.typeOf(p.Type).spellOf("", left)
 	}
 	if len(params) == 0 {
 		params = []string{"void"}
 	}
-	return t.kernel.typeOf(proto.Return).spell(declarator + "(" + strings.Join(params, ", ") + ")")
+	return t.kernel.typeOf(proto.Return).spellOf(declarator+"("+strings.Join(params, ", ")+")", left)
 }
 
 // tag is keyword and tag of a struct or union.
