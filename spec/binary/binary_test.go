@@ -2,6 +2,7 @@ package binary
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -291,6 +293,36 @@ func TestFind(t *testing.T) {
 }
 
 // FuzzArgs wants no panic, and as many arguments as there are words.
+// Links lead where they lead for the process whose root it is.
+func TestWithin(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"usr/bin", "etc"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{
+		"bin": "usr/bin", "usr/bin/sh": "/etc/alternatives", "etc/alternatives": "../../../../bin/dash", "usr/bin/loop": "loop",
+	} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"/bin/dash": "/usr/bin/dash", "/bin/sh": "/usr/bin/dash", "/../../bin": "/usr/bin", "/none/x": "/none/x", "/": "/",
+	} {
+		if got, err := within(root, path); err != nil || got != root+want {
+			t.Errorf("%s is %s (%v), want %s", path, got, err, root+want)
+		}
+	}
+	if _, err := within(root, "/bin/loop"); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := within("", "/bin/sh"); err != nil || got != "/bin/sh" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 func FuzzArgs(f *testing.F) {
 	for _, text := range []string{"-4@%eax 8@(%rax,%rbx,8)", "8@[x0, x1, lsl 3] 4@[sp, 16]", "4@sym+8(%rip)", "@", "8@", "((("} {
 		f.Add(text)

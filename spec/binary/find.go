@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ebgen/ebgen/spec/regular"
 )
@@ -54,20 +55,51 @@ func Find(name string, pid int) (string, error) {
 }
 
 func findPath(name string, pid int, root string) (string, error) {
-	path := name
-	if !filepath.IsAbs(name) && pid != 0 {
-		path = filepath.Join("/proc", strconv.Itoa(pid), "cwd", name)
-	} else if path = filepath.Join(root, name); root == "" {
-		absolute, err := filepath.Abs(name)
-		if err != nil {
-			return "", err
-		}
-		path = absolute
+	path, err := filepath.Join("/proc", strconv.Itoa(pid), "cwd", name), error(nil)
+	switch {
+	case pid == 0:
+		path, err = filepath.Abs(name)
+	case filepath.IsAbs(name):
+		path, err = within(root, name)
+	}
+	if err != nil {
+		return "", err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", err
 	}
 	return path, nil
+}
+
+// mostLinks is how many symbolic links the kernel follows on its way (path_resolution(7)).
+const mostLinks = 40
+
+// within is the path by which this process opens what a process with another root means by a
+// path: links lead where they lead for that process, and not out of its root. With a root of
+// "" it is the path itself.
+func within(root, path string) (string, error) {
+	if root == "" {
+		return path, nil
+	}
+	done, rest := "/", filepath.Clean("/" + path)[1:]
+	for links := 0; rest != ""; {
+		var name string
+		name, rest, _ = strings.Cut(rest, "/")
+		next := filepath.Join(done, name)
+		target, err := os.Readlink(root + next)
+		switch {
+		case err != nil: // no link
+			done = next
+			continue
+		case links == mostLinks:
+			return "", &os.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+		case !filepath.IsAbs(target):
+			target = filepath.Join(done, target)
+		}
+		links++
+		done, rest = "/", filepath.Join(target, rest)[1:]
+	}
+	return root + done, nil
 }
 
 // isLibrary reports whether a file's name is a library's: libc is libc.so, libc.so.6 and
@@ -103,8 +135,11 @@ func mapped(name string, pid int) []string {
 			continue
 		}
 		seen[path] = true
-		inRoot := filepath.Join(dir, "root", path)
-		if _, err := os.Stat(inRoot); err != nil {
+		inRoot, err := within(filepath.Join(dir, "root"), path)
+		if err == nil {
+			_, err = os.Stat(inRoot)
+		}
+		if err != nil {
 			inRoot = filepath.Join(dir, "map_files", fields[0])
 		}
 		paths = append(paths, inRoot)
@@ -127,7 +162,11 @@ const largestCache = 64 << 20
 
 // cached lists the libraries of the linker's cache whose soname fits.
 func cached(name, root string) []string {
-	data, err := regular.Read(filepath.Join(root, cacheFile), largestCache)
+	path, err := within(root, cacheFile)
+	if err != nil {
+		return nil
+	}
+	data, err := regular.Read(path, largestCache)
 	if err != nil {
 		return nil
 	}
@@ -154,7 +193,10 @@ func cached(name, root string) []string {
 		if !isLibrary(text(binary.NativeEndian.Uint32(entry[4:])), name) {
 			continue
 		}
-		path, err := filepath.EvalSymlinks(filepath.Join(root, text(binary.NativeEndian.Uint32(entry[8:]))))
+		path, err := within(root, text(binary.NativeEndian.Uint32(entry[8:])))
+		if err == nil && root == "" {
+			path, err = filepath.EvalSymlinks(path)
+		}
 		if err != nil {
 			continue
 		}
@@ -177,7 +219,10 @@ func inPath(name, root string) []string {
 		return nil
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		path := filepath.Join(root, dir, name)
+		path, err := within(root, filepath.Join(dir, name))
+		if err != nil {
+			continue
+		}
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return []string{path}
 		}
