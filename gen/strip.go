@@ -12,9 +12,13 @@ import (
 // strip takes the debugging information out of the object, which is most of it. clang
 // makes BTF only together with DWARF, and nobody reads that: types, prototypes and the
 // lines of the spec are in .BTF and .BTF.ext.
-func (b *build) strip() (err error) {
-	b.object, err = withoutDebugging(b.object)
-	return err
+func (b *build) strip() error {
+	object, err := withoutDebugging(b.object)
+	if err != nil {
+		return b.blame("the object cannot be read: %v", err)
+	}
+	b.object = object
+	return nil
 }
 
 // errNoObject is for what is no ELF64 relocatable file of BPF, which is all that clang makes.
