@@ -60,7 +60,8 @@ type Recorder struct {
 var errExists = errors.New("it exists and is no recording: another name is wanted, or remove it")
 
 // Create opens the file of a recording. One that is a recording already is replaced, when
-// the first chunk is written; any other that is not empty gives an error. env is what the
+// the first chunk is written; any other that is not empty gives an error, and so does one of
+// another user's. env is what the
 // output's decoder asks too, so that both are told the same.
 func Create(path string, head Head, env decode.Env) (*Recorder, error) {
 	_, err := os.Lstat(path)
@@ -70,11 +71,18 @@ func Create(path string, head Head, env decode.Env) (*Recorder, error) {
 	}
 	// What was traced is for the eyes of who traced it. A FIFO without a reader is no file,
 	// and is not waited for.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	how := os.O_CREATE | os.O_EXCL
+	if !r.created {
+		how = 0
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|how|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := replaceable(f); err != nil {
+	if !r.created {
+		err = replaceable(f)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	r.file = f
@@ -107,6 +115,13 @@ func replaceable(f *os.File) error {
 	}
 	if !info.Mode().IsRegular() {
 		return errors.New("it is no regular file")
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
+		return err
+	}
+	if stat.Uid != uint32(os.Geteuid()) { // who may read it, and has perhaps waited for it
+		return fmt.Errorf("it belongs to user %d: another name is wanted, or remove it", stat.Uid)
 	}
 	var start [len(magic)]byte
 	n, err := f.ReadAt(start[:], 0)

@@ -650,6 +650,15 @@ func TestCreate(t *testing.T) {
 	if _, err := Create(dir, head, w.env()); err == nil {
 		t.Error("a directory was opened")
 	}
+	if os.Getuid() == 0 {
+		foreign := path("foreign", []byte{})
+		if err := os.Chown(foreign, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Create(foreign, head, w.env()); err == nil || !strings.Contains(err.Error(), "it belongs to user 12345") {
+			t.Errorf("a file of another user's: %v", err)
+		}
+	}
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
