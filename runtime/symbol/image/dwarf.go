@@ -20,6 +20,7 @@ const largestDWARF = 96 << 20
 // debug information, one per file that was compiled, those are read that are asked for.
 type source struct {
 	data   *dwarf.Data
+	tables lineTables
 	ranges []unitRange // by start
 	units  map[dwarf.Offset]*unit
 	names  map[dwarf.Offset]string
@@ -83,11 +84,15 @@ func (m *Image) findSource() *source {
 	if !plain {
 		return nil
 	}
+	tables, plain := lineTablesOf(from)
+	if !plain {
+		return nil
+	}
 	data, err := from.DWARF()
 	if err != nil {
 		return nil
 	}
-	s := &source{data: data, units: map[dwarf.Offset]*unit{}, names: map[dwarf.Offset]string{}, weight: int(size)}
+	s := &source{data: data, tables: tables, units: map[dwarf.Offset]*unit{}, names: map[dwarf.Offset]string{}, weight: int(size) + len(tables.line) + len(tables.lineStr)}
 	r := data.Reader()
 	for _, offset := range offsets {
 		r.Seek(offset)
@@ -148,33 +153,22 @@ func unitOffsets(from *elf.File) (offsets []dwarf.Offset, plain bool) {
 // abbreviationsSize is how many bytes the abbreviations of a unit have (DWARF 5, 7.5.3), their
 // end included.
 func abbreviationsSize(table []byte) int {
-	rest := table
-	number := func() (n uint64) { // LEB128; of one that is too long the low bits
-		for shift := 0; len(rest) > 0; shift += 7 {
-			b := rest[0]
-			rest = rest[1:]
-			n |= uint64(b&0x7f) << shift
-			if b < 0x80 {
-				break
-			}
-		}
-		return n
-	}
-	for number() != 0 {
-		number()                        // tag
-		rest = rest[min(1, len(rest)):] // has children
-		for len(rest) > 0 {
+	c := cursor{rest: table}
+	for c.number() != 0 {
+		c.number() // tag
+		c.skip(1)  // has children
+		for !c.broken {
 			const implicit = 0x21 // DW_FORM_implicit_const, whose value follows
-			attribute, form := number(), number()
+			attribute, form := c.number(), c.number()
 			if form == implicit {
-				number()
+				c.number()
 			}
 			if attribute == 0 && form == 0 {
 				break
 			}
 		}
 	}
-	return len(table) - len(rest)
+	return len(table) - len(c.rest)
 }
 
 // append appends the frames at an address: the inlined ones, with what called each, then
@@ -356,6 +350,9 @@ func (s *source) addScope(u *unit, e *dwarf.Entry, inside bool, depth int) {
 
 // readLines reads the table of lines of a unit.
 func (s *source) readLines(u *unit, top *dwarf.Entry) {
+	if names, ok := s.tables.fileNames(top); !ok || !s.grow(names) {
+		return
+	}
 	r, err := s.data.LineReader(top)
 	if err != nil || r == nil {
 		return

@@ -13,15 +13,7 @@ import (
 // has, and in units what follows that unit.
 func assembled(t *testing.T, abbreviations, info, units, more string) *Image {
 	t.Helper()
-	dir := t.TempDir()
-	text := fmt.Sprintf(`
-	.text
-	.globl f
-	.type f,@function
-f:	nop
-	nop
-	ret
-	.size f,.-f
+	return withCode(t, fmt.Sprintf(`
 	.section .debug_abbrev,"",@progbits
 	.byte 1, 0x11, 1, 0x11, 0x01, 0x12, 0x07, 0, 0
 	.byte 2, 0x2e, 1, 0x03, 0x08, 0x11, 0x01, 0x12, 0x07, 0, 0
@@ -42,9 +34,24 @@ f:	nop
 2:
 	%s
 	%s
-`, abbreviations, info, units, more)
+`, abbreviations, info, units, more))
+}
+
+// withCode is a library with a function f of three bytes, and what text says besides.
+func withCode(t *testing.T, text string) *Image {
+	t.Helper()
+	dir := t.TempDir()
+	const f = `
+	.text
+	.globl f
+	.type f,@function
+f:	nop
+	nop
+	ret
+	.size f,.-f
+`
 	source, path := filepath.Join(dir, "f.s"), filepath.Join(dir, "f.so")
-	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(f+text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tool(t, "gcc", "-nostdlib", "-shared", "-o", path, source)
