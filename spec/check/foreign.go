@@ -14,6 +14,11 @@ var foreignNames = map[string]string{
 	"jiffies":  "nsecs is the time, in ns",
 	"numaid":   "cpu is the number of the CPU",
 	"gettid":   "tid is the thread's number",
+	"null":     "NULL",
+	"nil":      "NULL",
+	"none":     "NULL",
+	"ts":       "time is the instant, nsecs the same in ns since the machine started",
+	"now":      "time is the instant, nsecs the same in ns since the machine started",
 }
 
 // foreignFunctions are names of functions.
@@ -42,6 +47,10 @@ var foreignFunctions = map[string]string{
 	"percentile":            "quantiles(x, 0.5, 0.99)",
 	"percentiles":           "quantiles(x, 0.5, 0.99)",
 	"mean":                  "avg(x)",
+	"histogram":             "hist(x), or lhist(x, LOW, HIGH, STEP)",
+	"quantize":              "hist(x)",
+	"lquantize":             "lhist(x, LOW, HIGH, STEP)",
+	"stddev":                "quantiles(x, 0.5, 0.99), min(x) and max(x) say how far values lie apart",
 	"total":                 "sum(x)",
 	"strlen":                "text has no length; s == \"\" asks for none, str(p, n) reads n bytes",
 	"cgroupid":              "compare cgroup_path with text",

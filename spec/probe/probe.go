@@ -207,7 +207,11 @@ func Find(k *ktype.Kernel, arch, text string) ([]Candidate, error) {
 		}
 		return wrong(hint, "%q is no target: letters, digits, _ . and - make one", target)
 	case strings.HasSuffix(target, ":return") && !kind.suffix:
-		return wrong("function:NAME:return fires at the return of a function", "%s has no :return", word)
+		hint := "function:NAME:return fires at the return of a function"
+		if both, ok := bothEnds[word]; ok {
+			hint = fmt.Sprintf(both[1], strings.TrimSuffix(target, ":return"))
+		}
+		return wrong(hint, "%s has no :return", word)
 	}
 	return kind.find(k, arch, target)
 }
