@@ -56,6 +56,7 @@ const (
 var wrongOperators = map[string]complaint{
 	"=":   {assigns, "compare with =="},
 	"=!":  {foreign, "write !="},
+	"=~":  {foreign, `has_prefix(x, "abc") compares the beginning of a text`},
 	"=<":  {foreign, "write <="},
 	"=>":  {foreign, "write >="},
 	":=":  {assigns, "compare with =="},

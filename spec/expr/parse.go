@@ -385,11 +385,18 @@ func (p *parser) unexpected(want string) Node {
 			err.Hint = "negate the whole, as not (x in (a, b))"
 		case isWord && op != "!":
 			err.Hint = "write " + strings.ToLower(t.text)
-		case t.text == "is":
-			err.Hint = "compare with =="
+		case foreignOperators[strings.ToLower(t.text)] != "":
+			err.Hint = foreignOperators[strings.ToLower(t.text)]
 		}
 	}
 	return p.fail(err)
+}
+
+// foreignOperators are words of SQL that stand between operands, and what is written here.
+var foreignOperators = map[string]string{
+	"is":      "compare with ==",
+	"like":    `has_prefix(x, "abc") compares the beginning of a text`,
+	"between": "x >= a and x <= b",
 }
 
 // found is how a token is called in a message.
