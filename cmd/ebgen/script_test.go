@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -196,7 +197,12 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 		program := data[:end-int(binary.LittleEndian.Uint64(data[end:]))]
 		ts.Check(plan.Carry(&out, program, members))
 	}
-	ts.Check(os.WriteFile(path, out.Bytes(), 0o755))
+	// A child of another script, between fork and exec, would keep the file open for writing,
+	// and exec refuse it (ETXTBSY).
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(path, out.Bytes(), 0o755)
+	syscall.ForkLock.RUnlock()
+	ts.Check(err)
 }
 
 // grows is `grows FILE N TEXT`: the script goes on once the file has the text N times.
